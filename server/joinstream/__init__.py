@@ -1,0 +1,14 @@
+"""joinstream: LangGraph graphs as durable background runs, with streams that clients can leave and rejoin.
+
+How the parts lie (arrows are imports; `docs/architecture.md` is the long version)::
+
+    http  ->  services  ->  domain  <-  worker
+                  |                       |
+                  +------> ports <--------+        protocols only
+                             ^
+            store, checkpoint, streams             Postgres, Postgres, Redis or memory
+
+`app.py`, `worker/main.py` and `cli.py` are the only places where the parts are wired together.
+"""
+
+__version__ = "0.1.0"

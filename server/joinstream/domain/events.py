@@ -1,0 +1,56 @@
+"""What a stream consists of: event ids, frames, and the position of one event after another.
+
+An event id is `<epoch>-<k>`. The epoch is the thread's claim counter in Postgres, raised by every
+claim of any run of that thread; k counts 0, 1, 2 … within the claim. So ids are unique and ordered
+over all runs of a thread, and the id a zombie worker would use is always below the current one.
+The same text is the SSE `id:` and the Redis stream entry id.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+from uuid import UUID
+
+
+class EventId(NamedTuple):
+    """Position of an event in its thread's log; compares as (epoch, k)."""
+
+    epoch: int
+    k: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.k}"
+
+    @classmethod
+    def parse(cls, text: str) -> "EventId":
+        """Read `<epoch>-<k>`, or a bare `<epoch>` as Redis does. Raises ValueError for anything else."""
+        epoch, _, k = text.partition("-")
+        if not (epoch.isdecimal() and epoch.isascii()) or (k and not (k.isdecimal() and k.isascii())):
+            raise ValueError(f"{text!r} is not an event id; ids look like 3-17")
+        return cls(int(epoch), int(k or 0))
+
+
+class FrameKind(IntEnum):
+    """What a frame is to a reader. All but EVENT pass every stream_mode filter."""
+
+    EVENT = 0
+    METADATA = 1
+    ERROR = 2
+    END = 3
+
+
+class Frame(NamedTuple):
+    """One event as it travels: a small header to filter on, and the finished SSE bytes.
+
+    `prev` is the id of the event before this one in the same log, None when the writer cannot know
+    one (the first event ever on a thread, or an expired log). `body` is empty when the payload was
+    too large to publish (`pointer`): readers then fetch the frame from the log.
+    """
+
+    id: EventId
+    prev: EventId | None
+    run_id: UUID
+    kind: FrameKind
+    mode: str
+    depth: int
+    body: bytes
+    pointer: bool = False

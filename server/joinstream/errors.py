@@ -1,0 +1,111 @@
+"""Every error joinstream raises on purpose.
+
+::
+
+    JoinstreamError
+    ├── StartupError              the process cannot start; one line with the remedy
+    ├── RequestError              somebody asked for something that cannot be done
+    │   ├── BadRequest            400
+    │   ├── NotFound              404
+    │   ├── Conflict              409
+    │   ├── PayloadTooLarge       413
+    │   ├── Unprocessable         422
+    │   ├── GraphUnusable         424  the graph's own code cannot be loaded or drawn
+    │   └── Unavailable           503  Postgres or Redis is away; carries Retry-After
+    ├── LeaseLost                 this worker no longer owns the run it writes for
+    └── RunStopped                raised inside a run to end it
+        ├── RunInterrupted        cancel with action interrupt
+        ├── RunRolledBack         cancel with action rollback
+        ├── RunTimedOut           the run used up its time
+        └── RunHandedBack         the worker drains; another one goes on
+"""
+
+from typing import ClassVar
+
+
+class JoinstreamError(Exception):
+    """Root of the tree."""
+
+
+class StartupError(JoinstreamError):
+    """The process cannot start. The message is one line and names the remedy."""
+
+
+class RequestError(JoinstreamError):
+    """A request that cannot be carried out; `detail` tells the client what would be right."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BadRequest(RequestError):
+    """The request contradicts itself or the state it is about."""
+
+    status = 400
+
+
+class NotFound(RequestError):
+    """The thing does not exist, or not for this caller."""
+
+    status = 404
+
+
+class Conflict(RequestError):
+    """The thing exists already, or is busy."""
+
+    status = 409
+
+
+class PayloadTooLarge(RequestError):
+    """The body is larger than HTTP_MAX_REQUEST_BODY_BYTES."""
+
+    status = 413
+
+
+class Unprocessable(RequestError):
+    """A field has the wrong type or value."""
+
+    status = 422
+
+
+class GraphUnusable(RequestError):
+    """The graph's own code failed while it was loaded, drawn or asked for its schemas."""
+
+    status = 424
+
+
+class Unavailable(RequestError):
+    """A backing service is away. The client should come back in `retry_after` seconds."""
+
+    status = 503
+
+    def __init__(self, detail: str, retry_after: int = 2) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class LeaseLost(JoinstreamError):
+    """The run was claimed by somebody else, or was ended; nothing of this attempt may be written."""
+
+
+class RunStopped(JoinstreamError):
+    """Raised inside an executing run to end it; the class says how it ends."""
+
+
+class RunInterrupted(RunStopped):
+    """Cancelled with action `interrupt`: checkpoints are kept."""
+
+
+class RunRolledBack(RunStopped):
+    """Cancelled with action `rollback`: the run and its checkpoints are removed."""
+
+
+class RunTimedOut(RunStopped):
+    """The run was executing for longer than BG_JOB_TIMEOUT_SECS."""
+
+
+class RunHandedBack(RunStopped):
+    """The worker is stopping; the run goes back to the queue without spending an attempt."""

@@ -1,0 +1,103 @@
+"""The seams: what services and the worker need from storage and streams, as protocols.
+
+Implementations: `store/` and `checkpoint/` (Postgres), `streams/redis/` and `streams/memory.py`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+from uuid import UUID
+
+from joinstream.domain.events import EventId, Frame
+
+# --- streams ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long the log of a run is kept.
+
+    `seconds` counts from the last write; `logged` False means: publish only, keep nothing.
+    """
+
+    seconds: float
+    logged: bool = True
+
+
+class LogPage(NamedTuple):
+    """Frames in id order, and whether the log held more than the page does."""
+
+    frames: list[Frame]
+    more: bool
+
+
+AppendOutcome = Literal["appended", "stale"]
+"""`stale`: the log already holds a later epoch, so the writer is a zombie and must stop."""
+
+
+class EventLog(Protocol):
+    """The bounded log of each thread's events, and the publishing that goes with an append."""
+
+    async def append(self, stream: UUID, frames: Sequence[Frame], retention: Retention) -> AppendOutcome:
+        """Append and publish a batch atomically; ids at or below the log's last are dropped.
+
+        A frame whose k is 0 gets the log's top as its `prev`. Raises ConnectionError when the log
+        cannot be reached.
+        """
+        ...
+
+    async def read(self, stream: UUID, after: EventId | None, limit: int = 500) -> LogPage:
+        """Frames with id > `after` (None: from the oldest still held)."""
+        ...
+
+    async def top(self, stream: UUID) -> EventId | None:
+        """Id of the newest entry, None when the log is empty or has expired."""
+        ...
+
+    async def touch(self, stream: UUID, retention: Retention) -> None:
+        """Put off the expiry of a quiet run's log."""
+        ...
+
+
+DIRTY = "dirty"
+"""What a subscription yields when events may have been missed: read the log."""
+
+
+class Subscription(Protocol):
+    """One reader's bounded queue of what is published on a stream."""
+
+    async def receive(self, timeout: float) -> Sequence[Frame] | Literal["dirty"] | None:
+        """The next published batch, DIRTY when something may have been missed, None after `timeout` s."""
+        ...
+
+
+class EventHub(Protocol):
+    """Fans one connection's messages out to any number of readers in this process."""
+
+    def subscribe(self, stream: UUID) -> AbstractAsyncContextManager[Subscription]:
+        """Subscribe; entering returns only once the subscription is confirmed."""
+        ...
+
+
+class Signals(Protocol):
+    """Nudges between processes. They may be lost: every listener also looks at Postgres on a clock."""
+
+    async def wake_workers(self) -> None:
+        """A run became claimable."""
+        ...
+
+    async def nudge_cancel(self, run_id: UUID) -> None:
+        """A cancel request was written to this run's row."""
+        ...
+
+    def listen(self) -> AsyncIterator["Signal"]:
+        """Every signal from now on, forever; reconnects by itself."""
+        ...
+
+
+class Signal(NamedTuple):
+    """`run_id` is None for `wake`."""
+
+    kind: Literal["wake", "cancel"]
+    run_id: UUID | None
