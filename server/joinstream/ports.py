@@ -39,7 +39,9 @@ AppendOutcome = Literal["appended", "stale"]
 class EventLog(Protocol):
     """The bounded log of each thread's events, and the publishing that goes with an append."""
 
-    async def append(self, stream: UUID, frames: Sequence[Frame], retention: Retention) -> AppendOutcome:
+    async def append(
+        self, stream: UUID, frames: Sequence[Frame], retention: Retention
+    ) -> AppendOutcome:
         """Append and publish a batch atomically; ids at or below the log's last are dropped.
 
         A frame whose k is 0 gets the log's top as its `prev`. Raises ConnectionError when the log

@@ -24,7 +24,9 @@ class EventId(NamedTuple):
     def parse(cls, text: str) -> "EventId":
         """Read `<epoch>-<k>`, or a bare `<epoch>` as Redis does. Raises ValueError for anything else."""
         epoch, _, k = text.partition("-")
-        if not (epoch.isdecimal() and epoch.isascii()) or (k and not (k.isdecimal() and k.isascii())):
+        if not (epoch.isdecimal() and epoch.isascii()) or (
+            k and not (k.isdecimal() and k.isascii())
+        ):
             raise ValueError(f"{text!r} is not an event id; ids look like 3-17")
         return cls(int(epoch), int(k or 0))
 
