@@ -1,4 +1,4 @@
-"""joinstream: LangGraph graphs as durable background runs, with streams that clients can leave and rejoin.
+"""joinstream: LangGraph graphs as durable background runs, with streams to leave and rejoin.
 
 How the parts lie (arrows are imports; `docs/architecture.md` is the long version)::
 

@@ -88,7 +88,7 @@ class Unavailable(RequestError):
 
 
 class LeaseLost(JoinstreamError):
-    """The run was claimed by somebody else, or was ended; nothing of this attempt may be written."""
+    """The run was claimed by another worker or has ended; this attempt may write nothing."""
 
 
 class RunStopped(JoinstreamError):

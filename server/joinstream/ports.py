@@ -70,7 +70,7 @@ class Subscription(Protocol):
     """One reader's bounded queue of what is published on a stream."""
 
     async def receive(self, timeout: float) -> Sequence[Frame] | Literal["dirty"] | None:
-        """The next published batch, DIRTY when something may have been missed, None after `timeout` s."""
+        """The next published batch; DIRTY: something may be missing; None: `timeout` s passed."""
         ...
 
 
@@ -83,7 +83,7 @@ class EventHub(Protocol):
 
 
 class Signals(Protocol):
-    """Nudges between processes. They may be lost: every listener also looks at Postgres on a clock."""
+    """Nudges between processes; they may be lost, so listeners also look at Postgres on a clock."""
 
     async def wake_workers(self) -> None:
         """A run became claimable."""

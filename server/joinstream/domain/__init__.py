@@ -1,1 +1,1 @@
-"""The rules of the server, as pure functions and values: no I/O, no clock, no imports from other layers."""
+"""The rules of the server as pure functions and values: no I/O, no clock, no other layer."""

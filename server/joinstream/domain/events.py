@@ -22,7 +22,7 @@ class EventId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "EventId":
-        """Read `<epoch>-<k>`, or a bare `<epoch>` as Redis does. Raises ValueError for anything else."""
+        """Read `<epoch>-<k>`, or a bare `<epoch>` as Redis does. Raises ValueError otherwise."""
         epoch, _, k = text.partition("-")
         if not (epoch.isdecimal() and epoch.isascii()) or (
             k and not (k.isdecimal() and k.isascii())

@@ -11,7 +11,7 @@ RunId = NewType("RunId", UUID)
 ThreadId = NewType("ThreadId", UUID)
 
 SYSTEM_ASSISTANT_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
-"""Namespace of system assistants: their id is uuid5(namespace, graph_id), as in the official server."""
+"""A system assistant's id is uuid5(this, graph_id), as in the official server."""
 
 
 def new_run_id() -> RunId:

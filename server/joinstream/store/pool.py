@@ -1,4 +1,4 @@
-"""The asyncpg connection pool: JSON codecs, no per-release reset query, one clear error when away."""
+"""The asyncpg pool: JSON codecs, no reset query per release, one clear error when away."""
 
 import asyncpg
 
