@@ -1,7 +1,4 @@
-"""The seams: what services and the worker need from storage and streams, as protocols.
-
-Implementations: `store/` and `checkpoint/` (Postgres), `streams/redis/` and `streams/memory.py`.
-"""
+"""Streams: the event log, the hub that fans it out, and the nudges between processes."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager

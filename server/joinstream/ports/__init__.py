@@ -1,0 +1,29 @@
+"""The seams: what services and the worker need from storage and streams, as protocols.
+
+One module per seam. Implementations: `store/` and `checkpoint/` (Postgres), `streams/` (Redis, and
+process memory for `dev`).
+"""
+
+from joinstream.ports.streams import (
+    DIRTY,
+    AppendOutcome,
+    EventHub,
+    EventLog,
+    LogPage,
+    Retention,
+    Signal,
+    Signals,
+    Subscription,
+)
+
+__all__ = [
+    "DIRTY",
+    "AppendOutcome",
+    "EventHub",
+    "EventLog",
+    "LogPage",
+    "Retention",
+    "Signal",
+    "Signals",
+    "Subscription",
+]
