@@ -75,3 +75,4 @@ create index runs_by_thread on runs (thread_id, created_at desc);
 create index runs_active_by_thread on runs (thread_id, run_after, run_id)
     where status in ('pending', 'running');
 create index runs_temporary_ended on runs (ended_at) where temporary and ended_at is not null;
+create index runs_with_result on runs (ended_at) where result is not null;

@@ -1,0 +1,51 @@
+"""A run as the queue knows it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.runs import CancelAction, MultitaskStrategy, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of `runs`. `kwargs` is what the client asked for, in the official server's keys."""
+
+    run_id: RunId
+    thread_id: ThreadId
+    temporary: bool
+    assistant_id: AssistantId
+    graph_id: str
+    status: RunStatus
+    attempt: int
+    epoch: int
+    cancel_action: CancelAction | None
+    cancel_reason: str | None
+    multitask_strategy: MultitaskStrategy
+    kwargs: dict[str, Any]
+    metadata: dict[str, Any]
+    error: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is created from; see `create_run_v1` in the migrations for what happens to it."""
+
+    run_id: RunId
+    thread_id: ThreadId
+    temporary: bool
+    create_thread: bool
+    assistant_id: AssistantId
+    graph_id: str
+    multitask_strategy: MultitaskStrategy
+    delay_seconds: float
+    kwargs: dict[str, Any]
+    assistant_metadata: dict[str, Any]
+    metadata: dict[str, Any]
+    thread_metadata: dict[str, Any]
+    thread_config: dict[str, Any]

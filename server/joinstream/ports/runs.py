@@ -1,0 +1,118 @@
+"""The run queue: what Postgres decides about runs, each act one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from joinstream.domain.ids import RunId, ThreadId
+from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.runs import CancelAction, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A worker as the queue sees it, and how long its leases are."""
+
+    worker: str
+    lease_seconds: float
+
+
+class Created(NamedTuple):
+    """`run` is None when nothing was created; `other_run`: see `create_run_v1`."""
+
+    outcome: Literal["created", "claimed", "thread_missing", "busy"]
+    run: Run | None
+    other_run: RunId | None
+
+
+class CancelRequest(NamedTuple):
+    """A cancel that was written to a run's row."""
+
+    action: CancelAction
+    reason: str | None
+
+
+class Finished(NamedTuple):
+    """`cancel` is what to end the run with when the outcome is `cancelled`."""
+
+    outcome: Literal["finished", "cancelled", "lost"]
+    cancel: CancelRequest | None
+
+
+class Result(NamedTuple):
+    """How a run stands: its output (None when it is not over, or no longer kept) and its error."""
+
+    status: RunStatus
+    output: Any
+    error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Everything that is written when a run ends.
+
+    `status` `rollback` deletes the run. `values` and `interrupts` are the thread's, None to leave
+    them. `more_to_do`: the thread's last checkpoint has next nodes.
+    """
+
+    status: Literal["success", "error", "timeout", "interrupted", "rollback"]
+    output: Any = None
+    error: dict[str, Any] | None = None
+    values: Any = None
+    interrupts: dict[str, Any] | None = None
+    more_to_do: bool = False
+    thread_error: dict[str, Any] | None = None
+
+
+class RunStore(Protocol):
+    """Reads and the API's writes."""
+
+    async def create(self, new: NewRun, claimant: Claimant | None) -> Created: ...
+
+    async def get(self, thread_id: ThreadId | None, run_id: RunId) -> Run | None:
+        """The run, when it belongs to the thread (None: whatever thread)."""
+        ...
+
+    async def result(self, run_id: RunId) -> Result | None: ...
+
+    async def search(
+        self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
+    ) -> list[Run]:
+        """Newest first."""
+        ...
+
+    async def cancel(
+        self, run_id: RunId, action: CancelAction, reason: str
+    ) -> Literal["missing", "ended", "cancelled", "requested"]: ...
+
+    async def delete_ended(self, run_id: RunId) -> bool:
+        """Delete a run that is over. False when it is active or unknown."""
+        ...
+
+
+class RunQueue(Protocol):
+    """The worker's side. Every write is fenced by (run_id, epoch)."""
+
+    async def claim(self, claimant: Claimant, slots: int) -> list[Run]: ...
+
+    async def take_over(self, claimant: Claimant, slots: int) -> list[Run]:
+        """Claim runs whose lease has expired."""
+        ...
+
+    async def finish(self, run: Run, ending: Ending) -> Finished: ...
+
+    async def release(self, run: Run) -> bool: ...
+
+    async def sweep(self, temporary_retention: float, output_retention: float, limit: int) -> int:
+        """Delete stateless runs, and forget outputs, that ended longer ago (s); rows touched."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """What the lease keeper needs; it has a connection of its own."""
+
+    async def renew(
+        self, leases: Sequence[tuple[RunId, int]], lease_seconds: float
+    ) -> dict[RunId, CancelRequest | None]:
+        """Renew (run_id, epoch) leases; a run missing from the answer is lost."""
+        ...

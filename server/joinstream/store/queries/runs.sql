@@ -1,0 +1,71 @@
+-- The run queue. The transactions with rules in them are functions of migrations/0004_run_queue.sql.
+
+-- name: create
+-- Create a run, and claim it at once when a worker is given.
+select outcome, other_run, (run).*
+from create_run_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+
+-- name: get
+-- One run, of a certain thread unless that is null.
+select * from runs where run_id = $1 and ($2::uuid is null or thread_id = $2);
+
+-- name: result
+-- How a run ended and what it gave.
+select status, result, error from runs where run_id = $1;
+
+-- name: search
+-- The runs of a thread, newest first.
+select * from runs
+where thread_id = $1 and ($2::text is null or status = $2)
+order by created_at desc, run_id desc
+limit $3 offset $4;
+
+-- name: cancel
+-- Ask a run to stop, or end it at once while it is pending.
+select cancel_run_v1($1, $2, $3);
+
+-- name: delete_ended
+-- Delete a run that is over.
+delete from runs where run_id = $1 and status not in ('pending', 'running') returning run_id;
+
+-- name: claim
+-- Claim due runs for a worker.
+select * from claim_runs_v1($1, $2, $3);
+
+-- name: take_over
+-- Claim runs whose lease has expired.
+select * from take_over_runs_v1($1, $2, $3);
+
+-- name: renew
+-- Renew leases; only rows still owned come back.
+update runs r
+set lease_until = now() + make_interval(secs => $3)
+from unnest($1::uuid[], $2::bigint[]) as lease (run_id, epoch)
+where r.run_id = lease.run_id and r.epoch = lease.epoch and r.status = 'running'
+returning r.run_id, r.cancel_action, r.cancel_reason;
+
+-- name: finish
+-- End an executing run.
+select outcome, cancel_action, cancel_reason
+from finish_run_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: release
+-- Hand an executing run back to the queue.
+select release_run_v1($1, $2);
+
+-- name: sweep_temporary
+-- Delete stateless runs that ended a while ago.
+delete from runs where run_id in (
+    select run_id from runs
+    where temporary and ended_at < now() - make_interval(secs => $1)
+    limit $2
+);
+
+-- name: sweep_outputs
+-- Forget the outputs of runs that ended a while ago; their checkpoints still have them.
+update runs set result = null where run_id in (
+    select run_id from runs
+    where result is not null and ended_at < now() - make_interval(secs => $1)
+    limit $2
+);
+

@@ -1,0 +1,137 @@
+"""Runs in Postgres: the implementation of RunStore, RunQueue and LeaseStore."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+
+from joinstream.domain.ids import RunId, ThreadId
+from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.runs import CancelAction
+from joinstream.ports.runs import (
+    CancelRequest,
+    Claimant,
+    Created,
+    Ending,
+    Finished,
+    Result,
+)
+from joinstream.sql import load_queries
+
+_QUERIES = load_queries(Path(__file__).parent / "queries" / "runs.sql")
+
+
+def _run(row: asyncpg.Record) -> Run:
+    return Run(**{name: row[name] for name in Run.__dataclass_fields__})
+
+
+class PostgresRuns:
+    """Runs in Postgres, over a pool or a single connection."""
+
+    def __init__(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
+        self._database = database
+
+    async def create(self, new: NewRun, claimant: Claimant | None) -> Created:
+        row = await self._database.fetchrow(
+            _QUERIES["create"],
+            new.run_id,
+            new.thread_id,
+            new.temporary,
+            new.create_thread,
+            new.assistant_id,
+            new.graph_id,
+            new.multitask_strategy,
+            new.delay_seconds,
+            new.kwargs,
+            new.assistant_metadata,
+            new.metadata,
+            new.thread_metadata,
+            new.thread_config,
+            claimant.worker if claimant else None,
+            claimant.lease_seconds if claimant else None,
+        )
+        run = _run(row) if row["run_id"] else None
+        return Created(row["outcome"], run, row["other_run"])
+
+    async def get(self, thread_id: ThreadId | None, run_id: RunId) -> Run | None:
+        row = await self._database.fetchrow(_QUERIES["get"], run_id, thread_id)
+        return _run(row) if row else None
+
+    async def result(self, run_id: RunId) -> Result | None:
+        row = await self._database.fetchrow(_QUERIES["result"], run_id)
+        return Result(row["status"], row["result"], row["error"]) if row else None
+
+    async def search(
+        self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
+    ) -> list[Run]:
+        rows = await self._database.fetch(_QUERIES["search"], thread_id, status, limit, offset)
+        return [_run(row) for row in rows]
+
+    async def cancel(
+        self, run_id: RunId, action: CancelAction, reason: str
+    ) -> Literal["missing", "ended", "cancelled", "requested"]:
+        outcome: Literal["missing", "ended", "cancelled", "requested"]
+        outcome = await self._database.fetchval(_QUERIES["cancel"], run_id, action, reason)
+        return outcome
+
+    async def delete_ended(self, run_id: RunId) -> bool:
+        return await self._database.fetchval(_QUERIES["delete_ended"], run_id) is not None
+
+    async def claim(self, claimant: Claimant, slots: int) -> list[Run]:
+        return await self._claim("claim", claimant, slots)
+
+    async def take_over(self, claimant: Claimant, slots: int) -> list[Run]:
+        return await self._claim("take_over", claimant, slots)
+
+    async def _claim(self, query: str, claimant: Claimant, slots: int) -> list[Run]:
+        rows = await self._database.fetch(
+            _QUERIES[query], claimant.worker, slots, claimant.lease_seconds
+        )
+        return [_run(row) for row in rows]
+
+    async def renew(
+        self, leases: Sequence[tuple[RunId, int]], lease_seconds: float
+    ) -> dict[RunId, CancelRequest | None]:
+        rows = await self._database.fetch(
+            _QUERIES["renew"],
+            [run_id for run_id, _ in leases],
+            [epoch for _, epoch in leases],
+            lease_seconds,
+        )
+        return {row["run_id"]: _cancel_request(row) for row in rows}
+
+    async def finish(self, run: Run, ending: Ending) -> Finished:
+        row = await self._database.fetchrow(
+            _QUERIES["finish"],
+            run.run_id,
+            run.epoch,
+            ending.status,
+            ending.output,
+            ending.error,
+            ending.values,
+            ending.interrupts,
+            ending.more_to_do,
+            ending.thread_error,
+        )
+        return Finished(row["outcome"], _cancel_request(row))
+
+    async def release(self, run: Run) -> bool:
+        released: bool = await self._database.fetchval(_QUERIES["release"], run.run_id, run.epoch)
+        return released
+
+    async def sweep(self, temporary_retention: float, output_retention: float, limit: int) -> int:
+        touched = 0
+        for query, retention in (
+            ("sweep_temporary", temporary_retention),
+            ("sweep_outputs", output_retention),
+        ):
+            status: str = await self._database.execute(_QUERIES[query], retention, limit)
+            touched += int(status.rpartition(" ")[2])
+        return touched
+
+
+def _cancel_request(row: asyncpg.Record) -> CancelRequest | None:
+    return (
+        CancelRequest(row["cancel_action"], row["cancel_reason"]) if row["cancel_action"] else None
+    )
