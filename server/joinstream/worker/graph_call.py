@@ -1,0 +1,109 @@
+"""From a run's stored kwargs to the arguments of a graph call."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+import langgraph.version
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+from langgraph.types import Command, Send
+from pydantic import BaseModel
+
+from joinstream import __version__
+from joinstream.domain.kwargs import RunCommand, RunKwargs
+from joinstream.domain.run_record import Run
+
+_CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+
+
+def graph_input(kwargs: RunKwargs, *, resuming: bool) -> Any:
+    """The graph's input. None continues from the last checkpoint, as after a worker's death."""
+    if resuming:
+        return None
+    if kwargs["command"]:
+        return _command(kwargs["command"])
+    return kwargs["input"]
+
+
+def _command(command: RunCommand) -> Command[Any]:
+    update = command.get("update")
+    if isinstance(update, list) and all(
+        isinstance(item, list) and len(item) == 2 for item in update
+    ):
+        update = [tuple(item) for item in update]
+    return Command(update=update, resume=command.get("resume"), goto=_goto(command.get("goto")))
+
+
+def _goto(goto: Any) -> Any:
+    if goto is None:
+        return ()
+    targets = goto if isinstance(goto, list) else [goto]
+    return [
+        Send(target["node"], target.get("input")) if isinstance(target, dict) else target
+        for target in targets
+    ]
+
+
+def run_config(
+    run: Run, kwargs: RunKwargs, *, default_recursion_limit: int | None, resuming: bool
+) -> RunnableConfig:
+    """The RunnableConfig of one attempt. Ids set by the server win over what the client sent."""
+    asked = kwargs["config"]
+    configurable = {
+        **asked.get("configurable", {}),
+        "run_id": str(run.run_id),
+        "thread_id": str(run.thread_id),
+        "graph_id": run.graph_id,
+        "assistant_id": str(run.assistant_id),
+    }
+    if resuming:
+        for key in _CHECKPOINT_KEYS:
+            configurable.pop(key, None)
+    config = RunnableConfig(
+        run_id=run.run_id,
+        run_name=run.graph_id,
+        tags=list(asked.get("tags", [])),
+        configurable=configurable,
+        metadata={
+            **run.metadata,
+            **asked.get("metadata", {}),
+            "run_id": str(run.run_id),
+            "thread_id": str(run.thread_id),
+            "graph_id": run.graph_id,
+            "assistant_id": str(run.assistant_id),
+            "run_attempt": run.attempt,
+            "langgraph_version": langgraph.version.__version__,
+            "langgraph_api_version": __version__,
+            "langgraph_host": "self-hosted",
+        },
+    )
+    limit = asked.get("recursion_limit", default_recursion_limit)
+    if limit is not None:
+        config["recursion_limit"] = limit
+    return config
+
+
+def run_context(graph: Pregel[Any, Any, Any, Any], kwargs: RunKwargs) -> dict[str, Any] | None:
+    """The static context: what was sent, without keys the graph's context schema does not know.
+
+    A client may send `config.configurable` instead, as before LangGraph 0.6; it is the same thing.
+    """
+    asked: Mapping[str, Any] = kwargs["context"] or kwargs["config"].get("configurable", {})
+    known = _schema_keys(graph.context_schema)
+    if known is None:
+        return dict(kwargs["context"]) or None
+    return {key: value for key, value in asked.items() if key in known}
+
+
+def _schema_keys(schema: Any) -> frozenset[str] | None:
+    if schema is None:
+        return None
+    if is_dataclass(schema):
+        return frozenset(field.name for field in fields(schema))
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return frozenset(schema.model_fields)
+    try:
+        return frozenset(get_type_hints(schema))
+    except (TypeError, NameError):
+        return None
