@@ -78,10 +78,10 @@ def dumps(value: Any) -> bytes:
 def dumps_for_postgres(value: Any) -> str:
     """Encode for a `jsonb` column, which cannot hold U+0000; it becomes U+FFFD."""
     text = dumps(value).decode("utf-8")
-    return _replace_nul(text) if "\\u0000" in text else text
+    return replace_nul(text) if "\\u0000" in text else text
 
 
-def _replace_nul(text: str) -> str:
+def replace_nul(text: str) -> str:
     """Replace the escape of NUL, but not an escaped backslash that merely stands before `u0000`."""
     return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", r"\1\\ufffd", text)
 

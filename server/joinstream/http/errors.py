@@ -1,0 +1,110 @@
+"""Every failure as `{"detail": "<text>"}` JSON, and none that breaks the connection.
+
+Starlette's own last resort answers text/plain and re-raises, upon which the server drops the
+keep-alive connection under the client's next request. `UnexpectedErrors` stands inside of it and
+lets nothing through that can still be answered.
+"""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+
+from joinstream.errors import RequestError, Unavailable
+from joinstream.http.respond import json_response
+
+logger = structlog.get_logger(__name__)
+
+Translate = Callable[[Exception], RequestError | None]
+"""Makes a RequestError of an error of the layers below, None of one it does not know."""
+
+
+def error_response(error: RequestError) -> Response:
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
+    return json_response({"detail": error.detail}, error.status, headers)
+
+
+def _on_request_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return error_response(error)
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers, detail = dict(error.headers or {}), error.detail
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed := _allowed_methods(request))
+        detail = f"{request.method} is not allowed on {request.url.path}: use {', '.join(allowed)}."
+    elif error.status_code == 404 and detail == "Not Found":
+        detail = f"There is nothing at {request.url.path}."
+    if error.status_code in (204, 304):
+        return Response(status_code=error.status_code, headers=headers)
+    return json_response({"detail": detail}, error.status_code, headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods of all routes of this path; the exception knows only those of the first."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)
+
+
+exception_handlers: dict[type[Exception], ExceptionHandler] = {
+    RequestError: _on_request_error,
+    HTTPException: _on_http_exception,
+}
+"""For Starlette(exception_handlers=…)."""
+
+
+class UnexpectedErrors:
+    """Middleware that answers what no handler answers.
+
+    `translate` recognises failures of backing services; anything else is a fault of ours: logged
+    with its traceback under the request id that the client is told.
+    """
+
+    def __init__(self, app: ASGIApp, translate: Translate) -> None:
+        self._app = app
+        self._translate = translate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            if started:
+                raise
+            await self._answer(error, scope)(scope, receive, send)
+
+    def _answer(self, error: Exception, scope: Scope) -> Response:
+        known = error if isinstance(error, RequestError) else self._translate(error)
+        if known is not None:
+            logger.warning("request_refused", path=scope["path"], reason=known.detail)
+            return error_response(known)
+        request_id = request_id_of(scope)
+        logger.error("request_failed", path=scope["path"], request_id=request_id, exc_info=error)
+        detail = f"Internal error; the server's log has the cause under request id {request_id}."
+        return json_response({"detail": detail}, 500, {"x-request-id": request_id})
+
+
+def request_id_of(scope: Scope) -> str:
+    """The client's `x-request-id`, or one made now."""
+    return Headers(scope=scope).get("x-request-id") or str(uuid4())

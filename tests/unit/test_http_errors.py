@@ -1,0 +1,238 @@
+"""Requests that cannot be served, seen from the client: a status, a reason, a living connection."""
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Annotated, Literal
+
+import httpx
+import pytest
+from pydantic import Field
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from joinstream.errors import RequestError, Unavailable
+from joinstream.http.errors import UnexpectedErrors, exception_handlers
+from joinstream.http.parse import path_uuid, query_bool, query_int, query_list
+from joinstream.http.respond import json_response
+from joinstream.http.routing import operation, operation_with_body
+from joinstream.http.schemas.base import Body, Config, Id, Metadata
+
+LIMIT = 1000
+
+
+class Limits(Body):
+    recursion_limit: int = 10
+
+
+class Order(Body):
+    assistant_id: str
+    thread_id: Id | None = None
+    config: Limits = Limits()
+    metadata: Metadata = Field(default_factory=dict)
+    run_config: Config = Field(default_factory=dict)
+    modes: Literal["values", "updates"] | list[Literal["values", "updates"]] = "values"
+    limit: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+async def echo(_: Request, body: Order) -> Response:
+    return json_response(body.model_dump())
+
+
+async def read(request: Request) -> Response:
+    return json_response(
+        {
+            "id": path_uuid(request, "thing_id"),
+            "flag": query_bool(request, "flag"),
+            "limit": query_int(request, "limit", 10, minimum=1, maximum=50),
+            "select": query_list(request, "select"),
+        }
+    )
+
+
+async def fail(_: Request) -> Response:
+    raise ZeroDivisionError
+
+
+async def lose_postgres(_: Request) -> Response:
+    raise ConnectionRefusedError
+
+
+def as_unavailable(error: Exception) -> RequestError | None:
+    return Unavailable("Postgres is away") if isinstance(error, ConnectionError) else None
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = Starlette(
+        routes=[
+            operation_with_body("POST", "/orders", echo, body=Order, summary="Echo"),
+            operation("GET", "/things/{thing_id}", read, summary="Read"),
+            operation("DELETE", "/things/{thing_id}", read, summary="Delete"),
+            operation("GET", "/fail", fail, summary="Fail"),
+            operation("GET", "/away", lose_postgres, summary="Lose Postgres"),
+        ],
+        exception_handlers=exception_handlers,
+        middleware=[Middleware(UnexpectedErrors, translate=as_unavailable)],
+    )
+    app.state.settings = SimpleNamespace(http_max_request_body_bytes=LIMIT)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://test"
+    ) as client:
+        yield client
+
+
+async def post(client: httpx.AsyncClient, body: str) -> str:
+    response = await client.post("/orders", content=body)
+    assert response.status_code == 422
+    return str(response.json()["detail"])
+
+
+async def test_a_missing_field_is_named(client: httpx.AsyncClient) -> None:
+    assert await post(client, "{}") == "assistant_id: is required."
+
+
+async def test_a_wrong_type_deep_in_the_body_is_named_with_its_path(
+    client: httpx.AsyncClient,
+) -> None:
+    detail = await post(client, '{"assistant_id":"a","config":{"recursion_limit":"ten"}}')
+    assert detail == "config.recursion_limit: must be a valid integer, got 'ten'."
+
+
+async def test_several_faults_have_a_line_each(client: httpx.AsyncClient) -> None:
+    detail = await post(client, '{"limit":0,"thread_id":"x"}')
+    assert [line.split(":")[0] for line in detail.splitlines()] == [
+        "assistant_id",
+        "thread_id",
+        "limit",
+    ]
+
+
+async def test_a_field_with_alternatives_lists_all_of_them_on_one_line(
+    client: httpx.AsyncClient,
+) -> None:
+    detail = await post(client, '{"assistant_id":"a","modes":"tools"}')
+    assert detail == ("modes: must be 'values' or 'updates' or must be a valid list, got 'tools'.")
+
+
+async def test_a_bad_item_of_a_list_is_named_by_its_position(client: httpx.AsyncClient) -> None:
+    detail = await post(client, '{"assistant_id":"a","modes":["values","tools"]}')
+    assert "modes[1]: must be 'values' or 'updates', got 'tools'." in detail
+
+
+@pytest.mark.parametrize("body", ["[]", "null", "3", '"text"'])
+async def test_a_body_that_is_no_object_is_refused(client: httpx.AsyncClient, body: str) -> None:
+    assert (await post(client, body)).startswith("body: must be an object, got ")
+
+
+async def test_broken_json_is_refused_with_its_position(client: httpx.AsyncClient) -> None:
+    assert "at line 2 column" in await post(client, '{"assistant_id":\n "a"')
+
+
+@pytest.mark.parametrize("body", ["", "  \n"])
+async def test_an_empty_body_is_refused(client: httpx.AsyncClient, body: str) -> None:
+    assert "is empty" in await post(client, body)
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"\x00", b'"\xed\xa0\x80"'])
+async def test_bytes_that_are_no_text_are_refused(client: httpx.AsyncClient, body: bytes) -> None:
+    assert (await client.post("/orders", content=body)).status_code == 422
+
+
+async def test_nul_characters_become_replacement_characters(client: httpx.AsyncClient) -> None:
+    response = await client.post("/orders", content=r'{"assistant_id":"a\u0000b\\u0000"}')
+    assert response.json()["assistant_id"] == "a\ufffdb\\u0000"
+
+
+async def test_keys_only_the_server_may_set_are_dropped(client: httpx.AsyncClient) -> None:
+    body = {
+        "assistant_id": "a",
+        "metadata": {"thread_id": 1, "mine": 2},
+        "run_config": {
+            "configurable": {"langgraph_auth_user": 1, "mine": 2},
+            "metadata": {"run_id": 1, "mine": 2},
+        },
+    }
+    answer = (await client.post("/orders", json=body)).json()
+    assert answer["metadata"] == {"mine": 2}
+    assert answer["run_config"] == {"configurable": {"mine": 2}, "metadata": {"mine": 2}}
+
+
+async def test_a_declared_size_over_the_limit_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post("/orders", content=b"x" * (LIMIT + 1))
+    assert response.status_code == 413
+    assert str(LIMIT) in response.json()["detail"]
+
+
+async def test_an_endless_body_is_refused_at_the_limit(client: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 100
+
+    assert (await client.post("/orders", content=endless())).status_code == 413
+
+
+async def test_an_id_that_is_no_uuid_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.get("/things/zz")
+    assert (response.status_code, response.json()["detail"]) == (
+        422,
+        "thing_id: must be a UUID, got 'zz'.",
+    )
+
+
+ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", {"flag": False, "limit": 10, "select": None}),
+        ("?select=&limit=&flag=", {"flag": False, "limit": 10, "select": None}),
+        ("?flag=YES&limit=50", {"flag": True, "limit": 50, "select": None}),
+        ("?flag=0&select=a&select=b", {"flag": False, "limit": 10, "select": ["a", "b"]}),
+        ('?select=["a","b"]', {"flag": False, "limit": 10, "select": ["a", "b"]}),
+        ("?select=a,b", {"flag": False, "limit": 10, "select": ["a", "b"]}),
+    ],
+)
+async def test_queries_are_read_in_every_form_the_clients_send(
+    client: httpx.AsyncClient, query: str, expected: dict[str, object]
+) -> None:
+    assert (await client.get(f"/things/{ID}{query}")).json() == {"id": ID, **expected}
+
+
+@pytest.mark.parametrize("query", ["limit=abc", "limit=0", "limit=51", "select=[1]", "select=["])
+async def test_bad_query_values_are_refused(client: httpx.AsyncClient, query: str) -> None:
+    assert (await client.get(f"/things/{ID}?{query}")).status_code == 422
+
+
+async def test_an_unknown_path_is_a_json_404(client: httpx.AsyncClient) -> None:
+    response = await client.get("/nowhere")
+    assert (response.status_code, response.json()["detail"]) == (
+        404,
+        "There is nothing at /nowhere.",
+    )
+
+
+async def test_a_wrong_method_is_told_every_right_one(client: httpx.AsyncClient) -> None:
+    response = await client.put(f"/things/{ID}")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, HEAD"
+    assert "use DELETE, GET, HEAD" in response.json()["detail"]
+
+
+async def test_a_fault_of_ours_is_a_json_500_with_the_request_id(
+    client: httpx.AsyncClient,
+) -> None:
+    response = await client.get("/fail", headers={"x-request-id": "r-17"})
+    assert response.status_code == 500
+    assert response.headers["x-request-id"] == "r-17"
+    assert "r-17" in response.json()["detail"]
+
+
+async def test_a_lost_backing_service_is_a_503_that_says_when_to_come_back(
+    client: httpx.AsyncClient,
+) -> None:
+    response = await client.get("/away")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "2"
