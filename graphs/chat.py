@@ -1,10 +1,9 @@
-"""A conversation, streamed token by token. No key: the model repeats what the human said last.
+"""A conversation, streamed token by token. The model needs no key: it repeats what it was told.
 
-`delay` in the input is the pause before each token, in seconds.
+    in   {"messages": [{"role": "human", "content": "good morning"}], "delay": 0.05}
+    out  {"messages": [..., AIMessage("You said: good morning")], "delay": 0.05}
 
->>> ask = {"role": "human", "content": "good morning"}
->>> graph.invoke({"messages": [ask]})["messages"][-1].content
-'You said: good morning'
+`delay` is the pause before each token in seconds, 0 when left out.
 """
 
 from langchain_core.messages import AIMessage, BaseMessage

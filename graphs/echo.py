@@ -1,7 +1,7 @@
 """The smallest graph: one node that gives back what it was given.
 
->>> graph.invoke({"text": "hello"})
-{'text': 'hello'}
+in   {"text": "hello"}
+out  {"text": "hello"}
 """
 
 from langgraph.graph import START, StateGraph

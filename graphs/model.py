@@ -51,7 +51,7 @@ class ScriptedModel(BaseChatModel):
 
 def tokens(answer: AIMessage) -> Iterator[AIMessageChunk]:
     """The answer in pieces that add up to it: its words, then its tool calls."""
-    for word in re.findall(r"\s*\S+", answer.text):
+    for word in re.findall(r"\S+\s*|\s+", answer.text):
         yield AIMessageChunk(content=word)
     for index, call in enumerate(answer.tool_calls):
         arguments = json.dumps(call["args"])
