@@ -18,6 +18,7 @@ from joinstream.ports.runs import (
     Result,
 )
 from joinstream.sql import load_queries
+from joinstream.store.database import Database
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "runs.sql")
 
@@ -27,13 +28,13 @@ def _run(row: asyncpg.Record) -> Run:
 
 
 class PostgresRuns:
-    """Runs in Postgres, over a pool or a single connection."""
+    """Runs in Postgres."""
 
-    def __init__(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     async def create(self, new: NewRun, claimant: Claimant | None) -> Created:
-        row = await self._database.fetchrow(
+        (row,) = await self._database.fetch(
             _QUERIES["create"],
             new.run_id,
             new.thread_id,
@@ -102,7 +103,7 @@ class PostgresRuns:
         return {row["run_id"]: _cancel_request(row) for row in rows}
 
     async def finish(self, run: Run, ending: Ending) -> Finished:
-        row = await self._database.fetchrow(
+        (row,) = await self._database.fetch(
             _QUERIES["finish"],
             run.run_id,
             run.epoch,
@@ -126,8 +127,7 @@ class PostgresRuns:
             ("sweep_temporary", temporary_retention),
             ("sweep_outputs", output_retention),
         ):
-            status: str = await self._database.execute(_QUERIES[query], retention, limit)
-            touched += int(status.rpartition(" ")[2])
+            touched += await self._database.execute(_QUERIES[query], retention, limit)
         return touched
 
 

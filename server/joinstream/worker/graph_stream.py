@@ -45,7 +45,9 @@ async def stream_graph(
     if durable:
         arguments["durability"] = kwargs["durability"]
     if "events" in kwargs["stream_mode"]:
-        events = _langchain_events(graph, graph_input, config, arguments)
+        events = _langchain_events(
+            graph, graph_input, config, arguments, frozenset(kwargs["stream_mode"])
+        )
     else:
         events = _graph_events(graph.astream(graph_input, config, **arguments), kwargs["subgraphs"])
     async for event in events:
@@ -66,10 +68,14 @@ async def _langchain_events(
     graph_input: Any,
     config: RunnableConfig,
     arguments: dict[str, Any],
+    asked: frozenset[str],
 ) -> AsyncIterator[GraphEvent]:
     """astream_events, in which the graph's own stream modes travel as chunks of the root run."""
     root = str(config["run_id"])
     async for event in graph.astream_events(graph_input, config, version="v2", **arguments):
         if event["event"] == "on_chain_stream" and event["run_id"] == root:
-            yield _event(event["data"]["chunk"], arguments["subgraphs"])  # type: ignore[typeddict-item]  # the root's chunks are our tuples
+            produced = _event(event["data"]["chunk"], arguments["subgraphs"])
+            yield produced
+            if produced.mode not in asked:
+                continue
         yield GraphEvent((), "events", event)

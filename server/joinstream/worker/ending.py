@@ -1,0 +1,65 @@
+"""How an execution's outcome becomes what is written about the run."""
+
+from typing import Any
+
+from joinstream.domain.failures import Failure, failure_of
+from joinstream.domain.run_record import Run
+from joinstream.domain.runs import CancelAction
+from joinstream.errors import JoinstreamError, RunInterrupted, RunRolledBack, RunTimedOut
+from joinstream.ports.runs import CancelRequest, Ending
+from joinstream.worker.thread_state import ThreadState
+
+_CANCEL_NAMES: dict[CancelAction, str] = {
+    "interrupt": "UserInterrupt",
+    "rollback": "UserRollback",
+}
+
+
+def stop_for(cancel: CancelRequest) -> JoinstreamError:
+    """The error that stops an executing run for this cancel request."""
+    reason = cancel.reason or "cancelled"
+    return RunRolledBack(reason) if cancel.action == "rollback" else RunInterrupted(reason)
+
+
+def success(output: Any, state: ThreadState) -> Ending:
+    return Ending(
+        "success",
+        output=output,
+        values=state.values,
+        interrupts=state.interrupts,
+        more_to_do=state.more_to_do,
+    )
+
+
+def failed(error: BaseException, state: ThreadState) -> Ending:
+    """The run's own failure, or its time-out."""
+    failure: Failure = failure_of(error)
+    status = "error"
+    if isinstance(error, RunTimedOut):
+        status, failure = "timeout", Failure(error="TimeoutError", message=str(error))
+    return Ending(
+        "timeout" if status == "timeout" else "error",
+        error=dict(failure),
+        values=state.values,
+        interrupts=state.interrupts,
+        more_to_do=state.more_to_do,
+        thread_error=dict(failure),
+    )
+
+
+def cancelled(action: CancelAction, reason: str, output: Any, state: ThreadState) -> Ending:
+    """A cancel of either kind; after a rollback the thread's values are those of before the run."""
+    return Ending(
+        "rollback" if action == "rollback" else "interrupted",
+        output=output,
+        values=state.values,
+        interrupts=state.interrupts,
+        more_to_do=state.more_to_do,
+        thread_error={"error": _CANCEL_NAMES[action], "message": reason},
+    )
+
+
+def attempts_used_up(run: Run) -> RuntimeError:
+    return RuntimeError(
+        f"the worker died {run.attempt - 1} times while executing this run; it is not tried again"
+    )

@@ -1,0 +1,236 @@
+"""Executes one claimed run, from its first event to its terminal status.
+
+Order at the end, which joins rely on: flush the events, commit the terminal status, append `end`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from joinstream.domain.events import FrameKind
+from joinstream.domain.kwargs import RunKwargs
+from joinstream.domain.run_record import Run
+from joinstream.encoding import dumps
+from joinstream.errors import (
+    LeaseLost,
+    RunHandedBack,
+    RunInterrupted,
+    RunRolledBack,
+    Unavailable,
+)
+from joinstream.ports import EventLog, Retention
+from joinstream.ports.checkpoints import Checkpoints
+from joinstream.ports.runs import CancelRequest, Ending, Finished, RunQueue
+from joinstream.project import Project
+from joinstream.streams.publisher import RunPublisher
+from joinstream.worker import ending
+from joinstream.worker.active_run import ActiveRun
+from joinstream.worker.event_encoder import EventEncoder
+from joinstream.worker.graph_call import graph_input, run_config, run_context
+from joinstream.worker.graph_stream import stream_graph
+from joinstream.worker.thread_state import NO_STATE, ThreadState, thread_state
+
+log = structlog.get_logger(__name__)
+
+STOP_GRACE_SECONDS = 5.0
+"""How long a cancelled graph may clean up before its run is ended without it."""
+
+FINISH_RETRY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """Bounds of an execution, in seconds; `max_attempts` counts the first one."""
+
+    timeout: float
+    max_attempts: int
+    default_recursion_limit: int | None
+    short_retention: float
+    resumable_retention: float
+    log_all_runs: bool
+
+    def retention(self, *, resumable: bool) -> Retention:
+        """How long the run's event log is kept after its last event."""
+        if resumable:
+            return Retention(self.resumable_retention)
+        return Retention(self.short_retention, logged=self.log_all_runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """What executing runs needs; one for the whole worker."""
+
+    queue: RunQueue
+    events: EventLog
+    checkpoints: Checkpoints
+    project: Project
+    limits: RunLimits
+
+    async def execute(self, active: ActiveRun) -> None:
+        """Execute and end the run, whatever its graph does."""
+        run = active.run
+        retention = self.limits.retention(resumable=run.kwargs["resumable"])
+        publisher = RunPublisher(self.events, run.thread_id, run.run_id, run.epoch, retention)
+        _announce(run, publisher)
+        try:
+            await _Execution(self, active, publisher).run_to_its_end()
+        except LeaseLost as lost:
+            log.warning("lease lost", reason=str(lost))
+        finally:
+            await publisher.close()
+
+
+class _Execution:
+    """One attempt of one run."""
+
+    def __init__(self, executor: Executor, active: ActiveRun, publisher: RunPublisher) -> None:
+        self._parts = executor
+        self._active = active
+        self._run = active.run
+        self._kwargs: RunKwargs = active.run.kwargs  # type: ignore[assignment]  # stored by us
+        self._publisher = publisher
+        self._encoder = EventEncoder(self._kwargs["stream_mode"], publisher.emit)
+        self._state = NO_STATE
+
+    async def run_to_its_end(self) -> None:
+        try:
+            await self._drive_graph()
+            outcome = ending.success(self._encoder.output, self._state)
+        except (LeaseLost, asyncio.CancelledError):
+            raise
+        except RunHandedBack:
+            await self._hand_back()
+            return
+        except RunInterrupted as stop:
+            outcome = await self._cancelled(CancelRequest("interrupt", str(stop)))
+        except RunRolledBack as stop:
+            outcome = await self._cancelled(CancelRequest("rollback", str(stop)))
+        except BaseException as error:
+            log.warning("run failed", exc_info=error)
+            outcome = ending.failed(error, await self._read_state())
+        await self._end(outcome)
+
+    async def _drive_graph(self) -> None:
+        """Execute the graph. Raises its error, or the reason why it was stopped."""
+        self._refuse_if_over()
+        execution = asyncio.create_task(self._stream_graph(), name=f"run {self._run.run_id}")
+        self._active.executes_in(execution)
+        await self._active.wait_until_over(
+            execution, timeout=self._parts.limits.timeout, grace=STOP_GRACE_SECONDS
+        )
+        if self._active.stop_reason is not None:
+            raise self._active.stop_reason
+        if execution.cancelled():
+            raise RuntimeError("a node raised CancelledError")
+        await execution
+
+    def _refuse_if_over(self) -> None:
+        """A run can be claimed only to be ended: it was cancelled, or its workers keep dying."""
+        run = self._run
+        if run.cancel_action is not None:
+            raise ending.stop_for(CancelRequest(run.cancel_action, run.cancel_reason))
+        if run.attempt > self._parts.limits.max_attempts:
+            raise ending.attempts_used_up(run)
+
+    async def _stream_graph(self) -> None:
+        run, kwargs, parts = self._run, self._kwargs, self._parts
+        resuming = run.attempt > 1 and await self._has_checkpoint()
+        config = run_config(
+            run,
+            kwargs,
+            default_recursion_limit=parts.limits.default_recursion_limit,
+            resuming=resuming,
+        )
+        saver = None if run.temporary else parts.checkpoints.fenced_saver(run.run_id, run.epoch)
+        async with parts.project.open_graph(
+            run.graph_id,
+            config=config,
+            access_context="threads.create_run",
+            context=kwargs["context"],
+            checkpointer=saver,
+        ) as graph:
+            async for event in stream_graph(
+                graph,
+                graph_input(kwargs, resuming=resuming),
+                config,
+                kwargs,
+                run_context(graph, kwargs),
+                durable=saver is not None,
+            ):
+                self._encoder.encode(event)
+                if self._publisher.is_full:
+                    await self._publisher.wait_for_room()
+            if saver is not None:
+                self._state = thread_state(await graph.aget_state(_thread_config(run)))
+
+    async def _has_checkpoint(self) -> bool:
+        return not self._run.temporary and await self._parts.checkpoints.has_checkpoint_of_run(
+            self._run.thread_id, self._run.run_id
+        )
+
+    async def _read_state(self) -> ThreadState:
+        """The state after a failure or a cancel; a graph that cannot tell changes nothing."""
+        if self._run.temporary:
+            return NO_STATE
+        config = _thread_config(self._run)
+        try:
+            async with self._parts.project.open_graph(
+                self._run.graph_id,
+                config=config,
+                access_context="threads.read",
+                checkpointer=self._parts.checkpoints.saver(),
+            ) as graph:
+                return thread_state(await graph.aget_state(config))
+        except Exception as error:
+            log.warning("state after the run cannot be read", exc_info=error)
+            return NO_STATE
+
+    async def _cancelled(self, cancel: CancelRequest) -> Ending:
+        run = self._run
+        if cancel.action == "rollback" and not run.temporary:
+            await self._parts.checkpoints.delete_of_run(run.thread_id, run.run_id)
+        state = await self._read_state()
+        return ending.cancelled(
+            cancel.action, cancel.reason or "cancelled", self._encoder.output, state
+        )
+
+    async def _end(self, outcome: Ending) -> None:
+        if outcome.error is not None:
+            self._publisher.emit(FrameKind.ERROR, "error", "error", 0, dumps(outcome.error))
+        await self._publisher.flush()
+        finished = await self._finish(outcome)
+        if finished.outcome == "cancelled" and finished.cancel is not None:
+            outcome = await self._cancelled(finished.cancel)
+            finished = await self._finish(outcome)
+        if finished.outcome == "lost":
+            raise LeaseLost("the run was ended or claimed by somebody else")
+        end = {"run_id": self._run.run_id, "status": outcome.status}
+        self._publisher.emit(FrameKind.END, "end", "end", 0, dumps(end))
+        await self._publisher.flush()
+        log.info("run ended", status=outcome.status)
+
+    async def _finish(self, outcome: Ending) -> Finished:
+        """Commit the ending; while Postgres is away, keep trying until the lease is gone."""
+        while True:
+            try:
+                return await self._parts.queue.finish(self._run, outcome)
+            except Unavailable:
+                if isinstance(self._active.stop_reason, LeaseLost):
+                    raise self._active.stop_reason from None
+                await asyncio.sleep(FINISH_RETRY_SECONDS)
+
+    async def _hand_back(self) -> None:
+        await self._publisher.flush()
+        if await self._parts.queue.release(self._run):
+            log.info("run handed back")
+
+
+def _announce(run: Run, publisher: RunPublisher) -> None:
+    data = {"run_id": run.run_id, "attempt": run.attempt}
+    publisher.emit(FrameKind.METADATA, "metadata", "metadata", 0, dumps(data))
+
+
+def _thread_config(run: Run) -> Any:
+    return {"configurable": {"thread_id": str(run.thread_id), "checkpoint_ns": ""}}

@@ -1,0 +1,200 @@
+"""The worker: claims runs into its free slots and executes them.
+
+Runs are looked for when somebody says there is one (a wake signal, an own slot becoming free) and,
+as a safety net, every `poll_seconds`; on that clock, expired leases of dead workers are taken over
+too. A claim never asks for more runs than there are free slots.
+"""
+
+import asyncio
+import random
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from joinstream.domain.ids import RunId
+from joinstream.domain.run_record import Run
+from joinstream.errors import LeaseLost, RunHandedBack, Unavailable
+from joinstream.ports import Signals
+from joinstream.ports.runs import CancelRequest, Claimant, RunQueue
+from joinstream.worker.active_run import ActiveRun
+from joinstream.worker.ending import stop_for
+from joinstream.worker.execute import Executor
+from joinstream.worker.lease_keeper import LeaseKeeper, OpenLeaseStore
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """`renew_seconds` and `poll_seconds` are means; both are jittered."""
+
+    slots: int
+    renew_seconds: float
+    poll_seconds: float
+
+
+class Worker:
+    """Executes runs until drained. Lives in one event loop; `reserve_slot` and `submit` may be
+    called from any thread."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        queue: RunQueue,
+        signals: Signals,
+        claimant: Claimant,
+        limits: WorkerLimits,
+        open_lease_store: OpenLeaseStore,
+    ) -> None:
+        self.claimant = claimant
+        self._executor = executor
+        self._queue = queue
+        self._signals = signals
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._keeper = LeaseKeeper(
+            open_lease_store,
+            claimant.lease_seconds,
+            limits.renew_seconds,
+            on_cancel=self._on_loop(self._cancel),
+            on_lost=self._on_loop(self._lose),
+        )
+        self._active: dict[RunId, ActiveRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._free_slots = limits.slots
+        self._slot_lock = threading.Lock()
+        self._look = asyncio.Event()
+        self._draining = False
+
+    # --- slots, from any thread -----------------------------------------------------------------
+
+    def reserve_slot(self) -> bool:
+        """Take a slot for a run that is about to be claimed for this worker."""
+        with self._slot_lock:
+            if self._draining or self._free_slots <= 0:
+                return False
+            self._free_slots -= 1
+            return True
+
+    def return_slot(self) -> None:
+        """Give back a slot that was reserved in vain."""
+        self._free(1)
+        self._loop.call_soon_threadsafe(self._look.set)
+
+    def submit(self, run: Run) -> None:
+        """Execute a run that was claimed for this worker, in a slot that was reserved."""
+        self._loop.call_soon_threadsafe(self._start, run)
+
+    def _free(self, slots: int) -> None:
+        with self._slot_lock:
+            self._free_slots += slots
+
+    def _reserve_all(self) -> int:
+        with self._slot_lock:
+            reserved, self._free_slots = self._free_slots, 0
+            return reserved
+
+    # --- life -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Claim and execute until `drain` was called and every run has ended or was handed back."""
+        self._keeper.start()
+        listening = asyncio.create_task(self._listen(), name="worker signals")
+        try:
+            await self._claim_until_drained()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            listening.cancel()
+            await asyncio.to_thread(self._keeper.stop)
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Stop claiming; after the grace period hand unfinished runs back to the queue."""
+        self._draining = True
+        self._look.set()
+        if self._tasks:
+            log.info("draining", runs=len(self._tasks), grace_seconds=grace_seconds)
+            await asyncio.wait(self._tasks, timeout=grace_seconds)
+        for active in list(self._active.values()):
+            active.stop(RunHandedBack("the worker is stopping"))
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._signals.wake_workers()
+
+    async def _claim_until_drained(self) -> None:
+        while not self._draining:
+            self._look.clear()
+            found = await self._claim(self._queue.claim)
+            if found:
+                continue
+            try:
+                async with asyncio.timeout(self._limits.poll_seconds * random.uniform(0.75, 1.25)):
+                    await self._look.wait()
+            except TimeoutError:
+                await self._claim(self._queue.take_over)
+
+    async def _claim(self, claim: Callable[[Claimant, int], Awaitable[list[Run]]]) -> int:
+        """Claim into all free slots; how many runs were started."""
+        slots = self._reserve_all()
+        if not slots:
+            return 0
+        try:
+            runs = await claim(self.claimant, slots)
+        except Unavailable as error:
+            log.warning("runs cannot be claimed", error=error.detail)
+            runs = []
+            await asyncio.sleep(random.uniform(0.1, 1.0))
+        self._free(slots - len(runs))
+        for run in runs:
+            self._start(run)
+        return len(runs)
+
+    def _start(self, run: Run) -> None:
+        active = ActiveRun(run)
+        self._active[run.run_id] = active
+        self._keeper.keep(run)
+        task = asyncio.create_task(self._execute(active), name=f"execute {run.run_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, active: ActiveRun) -> None:
+        run = active.run
+        try:
+            with structlog.contextvars.bound_contextvars(
+                run_id=str(run.run_id), thread_id=str(run.thread_id), attempt=run.attempt
+            ):
+                await self._executor.execute(active)
+        except Exception:
+            log.exception("the run could not be ended; its lease will expire", run_id=run.run_id)
+        finally:
+            self._keeper.drop(run.run_id)
+            del self._active[run.run_id]
+            self._free(1)
+            self._look.set()
+
+    # --- signals ----------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for signal in self._signals.listen():
+            if signal.kind == "wake":
+                self._look.set()
+            elif signal.run_id in self._active:
+                self._keeper.check_now()
+
+    def _cancel(self, run_id: RunId, request: CancelRequest) -> None:
+        if active := self._active.get(run_id):
+            active.stop(stop_for(request))
+
+    def _lose(self, run_id: RunId) -> None:
+        if active := self._active.get(run_id):
+            active.stop(LeaseLost("the lease could not be renewed in time, or the run was taken"))
+
+    def _on_loop(self, act: Callable[..., None]) -> Callable[..., None]:
+        """The same call, made on the worker's loop from the keeper's thread."""
+
+        def call(*arguments: object) -> None:
+            self._loop.call_soon_threadsafe(act, *arguments)
+
+        return call
