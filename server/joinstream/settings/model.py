@@ -1,0 +1,288 @@
+"""The settings themselves, one class per heading of `docs/settings.md`."""
+
+import json
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1024 * 1024
+_POSTGRES_SCHEMES = ("postgresql", "postgres")
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+
+
+def variable(name: str, *older_names: str, default: Any, description: str) -> Any:
+    """A field set by the environment variable `name`, or by one of its other names."""
+    return Field(
+        default=default,
+        validation_alias=AliasChoices(name, *older_names),
+        description=" ".join(description.split()),
+    )
+
+
+class CorsConfig(BaseModel):
+    """What browsers on other origins may do; the shape of `http.cors` in `langgraph.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ("*",)
+    allow_headers: tuple[str, ...] = ("*",)
+    allow_credentials: bool = False
+    allow_origin_regex: str | None = None
+    expose_headers: tuple[str, ...] = ()
+    max_age: int = 600
+
+
+class _Section(BaseSettings):
+    model_config = SettingsConfigDict(
+        case_sensitive=True,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+
+class Storage(_Section):
+    """Postgres keeps everything that must not be lost; Redis carries events and wake-ups."""
+
+    database_uri: SecretStr | None = variable(
+        "DATABASE_URI",
+        "POSTGRES_URI_CUSTOM",
+        "POSTGRES_URI",
+        default=None,
+        description="""Address of Postgres 14 or newer, `postgresql://user:password@host/name`.
+        `serve` and `worker` need it; without it, `dev` runs a Postgres of its own.""",
+    )
+    langgraph_postgres_pool_max_size: PositiveInt = variable(
+        "LANGGRAPH_POSTGRES_POOL_MAX_SIZE",
+        default=20,
+        description="""Most connections to Postgres that one process opens. All processes together
+        must stay below `max_connections` of the server.""",
+    )
+    redis_uri: SecretStr | None = variable(
+        "REDIS_URI_CUSTOM",
+        "REDIS_URI",
+        default=None,
+        description="""Address of Redis 6.2 or newer: `redis://`, `rediss://` (TLS), `unix://` or
+        `redis+sentinel://`. `serve` and `worker` need it; without it, `dev` carries events in the
+        memory of its own process.""",
+    )
+    redis_cluster: bool = variable(
+        "REDIS_CLUSTER", default=False, description="Whether REDIS_URI names a Redis Cluster."
+    )
+    redis_key_prefix: str = variable(
+        "REDIS_KEY_PREFIX",
+        default="",
+        description="Put before every key and channel, so that installations can share one Redis.",
+    )
+    redis_max_connections: PositiveInt = variable(
+        "REDIS_MAX_CONNECTIONS",
+        default=2000,
+        description="Most connections to Redis that one process opens.",
+    )
+
+    @field_validator("database_uri")
+    @classmethod
+    def _is_postgres(cls, uri: SecretStr | None) -> SecretStr | None:
+        return _with_scheme(uri, _POSTGRES_SCHEMES)
+
+    @field_validator("redis_uri")
+    @classmethod
+    def _is_redis(cls, uri: SecretStr | None) -> SecretStr | None:
+        return _with_scheme(uri, _REDIS_SCHEMES)
+
+
+class Runs(_Section):
+    """How runs are executed."""
+
+    workers: Annotated[int, Field(ge=0)] = variable(
+        "JOINSTREAM_WORKERS",
+        default=1,
+        description="""Worker processes that `serve` starts beside the API; 0 for an API whose
+        workers run elsewhere.""",
+    )
+    n_jobs_per_worker: PositiveInt = variable(
+        "N_JOBS_PER_WORKER", default=10, description="Runs that one worker executes at a time."
+    )
+    bg_job_timeout_secs: PositiveFloat = variable(
+        "BG_JOB_TIMEOUT_SECS",
+        default=86400.0,
+        description="Seconds after which an executing run ends with status `timeout`.",
+    )
+    bg_job_max_retries: Annotated[int, Field(ge=0)] = variable(
+        "BG_JOB_MAX_RETRIES",
+        default=3,
+        description="""How often a run is taken over from a worker that died, before it ends with
+        status `error`. What a graph raises itself is never retried by the queue.""",
+    )
+    bg_job_shutdown_grace_period_secs: Annotated[float, Field(ge=0)] = variable(
+        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
+        default=180.0,
+        description="""Seconds that executing runs get to finish after SIGTERM; the rest is handed
+        back to the queue and goes on elsewhere.""",
+    )
+    langgraph_default_recursion_limit: PositiveInt | None = variable(
+        "LANGGRAPH_DEFAULT_RECURSION_LIMIT",
+        default=None,
+        description="""Supersteps a run may take when it does not say so itself; unset: LangGraph's
+        own default.""",
+    )
+    temporary_run_retention_seconds: Annotated[float, Field(ge=0)] = variable(
+        "JOINSTREAM_TEMPORARY_RUN_RETENTION_SECONDS",
+        default=120.0,
+        description="Seconds for which the result of an ended stateless run can still be joined.",
+    )
+    lease_seconds: PositiveFloat = variable(
+        "JOINSTREAM_LEASE_SECONDS",
+        default=30.0,
+        description="""Seconds after its last sign of life when a worker counts as dead and its runs
+        are taken over.""",
+    )
+    lease_renew_seconds: PositiveFloat = variable(
+        "JOINSTREAM_LEASE_RENEW_SECONDS",
+        default=10.0,
+        description="""Seconds between a worker's signs of life, give or take a quarter; at most
+        half of JOINSTREAM_LEASE_SECONDS.""",
+    )
+    poll_seconds: PositiveFloat = variable(
+        "JOINSTREAM_POLL_SECONDS",
+        default=2.0,
+        description="""Seconds between a worker's looks at the queue when nothing wakes it; only
+        matters when a wake-up was lost.""",
+    )
+
+    @model_validator(mode="after")
+    def _one_renewal_may_fail(self) -> Self:
+        if self.lease_renew_seconds > self.lease_seconds / 2:
+            raise ValueError(
+                "JOINSTREAM_LEASE_RENEW_SECONDS must be at most half of JOINSTREAM_LEASE_SECONDS"
+            )
+        return self
+
+
+class Streams(_Section):
+    """How events reach those who listen, and how long they can be replayed."""
+
+    stream_log: Literal["always", "requested"] = variable(
+        "JOINSTREAM_STREAM_LOG",
+        default="always",
+        description="""`always`: the events of every run are kept while it executes and for two
+        minutes more, so that any reader can reconnect; `requested`: only those of runs created
+        with `stream_resumable`.""",
+    )
+    stream_log_max_entries: PositiveInt = variable(
+        "JOINSTREAM_STREAM_LOG_MAX_ENTRIES",
+        default=10_000,
+        description="Events kept per thread; older ones give way.",
+    )
+    stream_log_max_bytes: PositiveInt = variable(
+        "JOINSTREAM_STREAM_LOG_MAX_BYTES",
+        default=64 * MIB,
+        description="Bytes of events kept per thread; older ones give way.",
+    )
+    resumable_stream_ttl_seconds: PositiveFloat = variable(
+        "RESUMABLE_STREAM_TTL_SECONDS",
+        default=120.0,
+        description="""Seconds for which the events of a run created with `stream_resumable` can be
+        replayed, counted from its last event.""",
+    )
+    heartbeat_seconds: PositiveFloat = variable(
+        "JOINSTREAM_HEARTBEAT_SECONDS",
+        default=5.0,
+        description="""Seconds between the comments in a stream by which clients and proxies see
+        that it lives.""",
+    )
+
+
+class Http(_Section):
+    """The API's door."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] | None = variable(
+        "PORT",
+        default=None,
+        description="""Port of the API unless `--port` is given; 0 picks a free one. Unset: 2024 for
+        `dev`, 8000 for `serve`.""",
+    )
+    mount_prefix: str = variable(
+        "MOUNT_PREFIX",
+        "LANGGRAPH_MOUNT_PREFIX",
+        default="",
+        description="Path under which the API lies, such as `/agents`.",
+    )
+    http_max_request_body_bytes: PositiveInt = variable(
+        "HTTP_MAX_REQUEST_BODY_BYTES",
+        default=300 * MIB,
+        description="Largest request body; more is refused with 413.",
+    )
+    cors_allow_origins: Annotated[tuple[str, ...], NoDecode] = variable(
+        "CORS_ALLOW_ORIGINS",
+        default=("*",),
+        description="Origins whose pages may call the API, separated by commas.",
+    )
+    cors_config: Annotated[CorsConfig | None, NoDecode] = variable(
+        "CORS_CONFIG",
+        default=None,
+        description="""JSON object with the fields of `http.cors` in `langgraph.json`; replaces
+        CORS_ALLOW_ORIGINS.""",
+    )
+
+    @field_validator("cors_allow_origins", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+
+    @field_validator("cors_config", mode="before")
+    @classmethod
+    def _parse_json(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("mount_prefix")
+    @classmethod
+    def _is_a_path(cls, prefix: str) -> str:
+        if prefix and (not prefix.startswith("/") or prefix.endswith("/") or prefix == "/noauth"):
+            raise ValueError("must start with / and not end with it, and not be /noauth")
+        return prefix
+
+
+class Logging(_Section):
+    """What the server says about itself."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = variable(
+        "LOG_LEVEL", default="INFO", description="Least severity that is logged."
+    )
+    log_json: bool = variable(
+        "LOG_JSON", default=False, description="One JSON object a line instead of readable text."
+    )
+    log_color: bool = variable(
+        "LOG_COLOR", default=True, description="Colours in readable text on a terminal."
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+
+class Settings(Storage, Runs, Streams, Http, Logging):
+    """Every setting. Read it with `load_settings`, which explains what is wrong in one line."""
+
+
+def _with_scheme(uri: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
+    if uri is not None and urlsplit(uri.get_secret_value()).scheme not in schemes:
+        raise ValueError("must start with " + " or ".join(f"{scheme}://" for scheme in schemes))
+    return uri
