@@ -6,6 +6,8 @@ over all runs of a thread, and the id a zombie worker would use is always below 
 The same text is the SSE `id:` and the Redis stream entry id.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -56,3 +58,29 @@ class Frame(NamedTuple):
     depth: int
     body: bytes
     pointer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBatch:
+    """Frames in id order, and what readers ask about them, worked out once for all readers.
+
+    `frames` is never empty. `run_id` is None when the frames belong to several runs. `seamless`:
+    each frame's `prev` is the frame before it, and none is a pointer. `size` is in body bytes.
+    """
+
+    frames: Sequence[Frame]
+    run_id: UUID | None
+    seamless: bool
+    size: int
+
+    @classmethod
+    def of(cls, frames: Sequence[Frame]) -> "FrameBatch":
+        first = frames[0]
+        run_id, before, seamless, size = first.run_id, first.prev, True, 0
+        of_one_run = True
+        for frame in frames:
+            seamless = seamless and frame.prev == before and not frame.pointer
+            of_one_run = of_one_run and frame.run_id == run_id
+            before = frame.id
+            size += len(frame.body)
+        return cls(frames, run_id if of_one_run else None, seamless, size)

@@ -6,6 +6,7 @@ process memory for `dev`).
 
 from joinstream.ports.streams import (
     DIRTY,
+    NUDGED,
     AppendOutcome,
     EventHub,
     EventLog,
@@ -18,6 +19,7 @@ from joinstream.ports.streams import (
 
 __all__ = [
     "DIRTY",
+    "NUDGED",
     "AppendOutcome",
     "EventHub",
     "EventLog",

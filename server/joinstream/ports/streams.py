@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 from uuid import UUID
 
-from joinstream.domain.events import EventId, Frame
-
-# --- streams ---------------------------------------------------------------------------------
+from joinstream.domain.events import EventId, Frame, FrameBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,10 @@ class EventLog(Protocol):
         """Frames with id > `after` (None: from the oldest still held)."""
         ...
 
+    async def first_of_run(self, stream: UUID, run_id: UUID) -> Frame | None:
+        """The oldest frame still held of a run; None when there is none."""
+        ...
+
     async def top(self, stream: UUID) -> EventId | None:
         """Id of the newest entry, None when the log is empty or has expired."""
         ...
@@ -58,16 +60,28 @@ class EventLog(Protocol):
         """Put off the expiry of a quiet run's log."""
         ...
 
+    async def nudge(self, stream: UUID) -> None:
+        """Tell the stream's readers to look at the run's row now, because nobody appends an end.
 
-DIRTY = "dirty"
+        For a run that ends without a worker, such as a cancelled pending one. It may be lost.
+        """
+        ...
+
+
+DIRTY: Final = "dirty"
 """What a subscription yields when events may have been missed: read the log."""
+
+NUDGED: Final = "nudged"
+"""What a subscription yields when a run's row may have become terminal: read the row."""
 
 
 class Subscription(Protocol):
     """One reader's bounded queue of what is published on a stream."""
 
-    async def receive(self, timeout: float) -> Sequence[Frame] | Literal["dirty"] | None:
-        """The next published batch; DIRTY: something may be missing; None: `timeout` s passed."""
+    async def receive(
+        self, timeout: float
+    ) -> FrameBatch | Literal["dirty"] | Literal["nudged"] | None:
+        """The next published batch, DIRTY or NUDGED; None when `timeout` seconds passed."""
         ...
 
 
@@ -91,7 +105,10 @@ class Signals(Protocol):
         ...
 
     def listen(self) -> AsyncIterator["Signal"]:
-        """Every signal from now on, forever; reconnects by itself."""
+        """Every signal from now on, forever; reconnects by itself.
+
+        Starts with a `wake`, and yields one after every reconnect: something may have been missed.
+        """
         ...
 
 
