@@ -93,10 +93,8 @@ class Factory:
         # A server without a store has nothing to offer here; the type has no room for that.
         store: Any = call.store
         if call.access_context != "threads.create_run":
-            return _ReadRuntime[Any](
-                access_context=call.access_context, user=call.user, store=store
-            )
-        return _ExecutionRuntime[Any](
+            return _ReadRuntime(access_context=call.access_context, user=call.user, store=store)
+        return _ExecutionRuntime(
             access_context=call.access_context,
             user=call.user,
             store=store,
