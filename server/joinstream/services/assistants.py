@@ -1,0 +1,215 @@
+"""Assistants: the system's own and those clients make."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+from joinstream.domain.assistants import (
+    Assistant,
+    AssistantOrder,
+    AssistantVersion,
+    IfExists,
+    SortDirection,
+    mirrored_settings,
+    system_assistant_id,
+)
+from joinstream.domain.ids import AssistantId
+from joinstream.errors import Conflict, NotFound, Unprocessable
+from joinstream.ports.assistants import (
+    AssistantChange,
+    AssistantFilter,
+    AssistantStore,
+    NewAssistant,
+)
+from joinstream.ports.runs import RunStore
+from joinstream.ports.streams import Signals
+from joinstream.ports.threads import ThreadStore
+from joinstream.project import Project
+
+SYSTEM_CACHE_SECONDS = 1.0
+"""How long a change to a system assistant may take to reach the other processes."""
+
+
+class Assistants:
+    """Every use case of assistants."""
+
+    def __init__(
+        self,
+        assistants: AssistantStore,
+        threads: ThreadStore,
+        runs: RunStore,
+        signals: Signals,
+        project: Project,
+    ) -> None:
+        self._assistants = assistants
+        self._threads = threads
+        self._runs = runs
+        self._signals = signals
+        self._project = project
+        self._system_ids = {system_assistant_id(name): name for name in project.graph_ids}
+        self._system_cache: dict[AssistantId, tuple[float, Assistant]] = {}
+
+    async def ensure_system_assistants(self) -> None:
+        """Make one assistant for each graph of the project; at start-up, in every process."""
+        await self._assistants.put_system(
+            [
+                NewAssistant(
+                    assistant_id=assistant_id,
+                    graph_id=graph_id,
+                    name=self._project.assistant_name(graph_id),
+                    description=self._project.description(graph_id),
+                    config={},
+                    context={},
+                    metadata={},
+                )
+                for assistant_id, graph_id in self._system_ids.items()
+            ]
+        )
+
+    def identify(self, id_or_graph: str) -> AssistantId:
+        """The id itself, or that of a graph's system assistant.
+
+        Raises Unprocessable for what is neither a UUID nor a graph.
+        """
+        if id_or_graph in self._project.graph_ids:
+            return system_assistant_id(id_or_graph)
+        try:
+            return AssistantId(UUID(id_or_graph))
+        except ValueError:
+            raise Unprocessable(
+                f"assistant_id: {id_or_graph!r} is neither the UUID of an assistant nor "
+                f"a graph of this server; its graphs are {self._graph_list()}."
+            ) from None
+
+    async def resolve(self, id_or_graph: str) -> Assistant:
+        """The assistant a run is to be created for; at most one indexed lookup.
+
+        Raises NotFound for an unknown UUID, Unprocessable for an unknown name.
+        """
+        assistant_id = self.identify(id_or_graph)
+        cached = self._system_cache.get(assistant_id)
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
+        assistant = await self.get(assistant_id)
+        if assistant_id in self._system_ids:
+            self._system_cache[assistant_id] = (time.monotonic() + SYSTEM_CACHE_SECONDS, assistant)
+        return assistant
+
+    async def get(self, assistant_id: AssistantId) -> Assistant:
+        """Raises NotFound."""
+        return _found(await self._assistants.get(assistant_id), assistant_id)
+
+    async def search(
+        self,
+        wanted: AssistantFilter,
+        *,
+        limit: int,
+        offset: int,
+        sort_by: AssistantOrder,
+        sort_order: SortDirection,
+    ) -> tuple[list[Assistant], int]:
+        """A page, and the number of all matches. Raises NotFound for an unknown graph."""
+        self._require_graph(wanted.graph_id)
+        page = await self._assistants.search(
+            wanted, limit=limit, offset=offset, sort_by=sort_by, sort_order=sort_order
+        )
+        if len(page) < limit and (page or not offset):
+            return page, offset + len(page)
+        return page, await self._assistants.count(wanted)
+
+    async def count(self, wanted: AssistantFilter) -> int:
+        """Raises NotFound for an unknown graph."""
+        self._require_graph(wanted.graph_id)
+        return await self._assistants.count(wanted)
+
+    async def create(self, new: NewAssistant, if_exists: IfExists) -> Assistant:
+        """Raises NotFound for an unknown graph, Conflict when the id is taken,
+        BadRequest when config.configurable and context are both given.
+        """
+        self._require_graph(new.graph_id)
+        config, context = mirrored_settings(new.config, new.context)
+        created = await self._assistants.create(replace(new, config=config, context=context))
+        if created is not None:
+            return created
+        if if_exists == "do_nothing":
+            return await self.get(new.assistant_id)
+        raise Conflict(
+            f"Assistant {new.assistant_id} exists already; "
+            "send if_exists: do_nothing to get it instead."
+        )
+
+    async def update(self, assistant_id: AssistantId, change: AssistantChange) -> Assistant:
+        """Make a new version. Raises NotFound for an unknown assistant or graph,
+        BadRequest when config.configurable and context are both given.
+        """
+        self._require_graph(change.graph_id)
+        if change.config is not None:
+            config, context = mirrored_settings(change.config, change.context or {})
+            change = replace(change, config=config, context=context)
+        self._system_cache.pop(assistant_id, None)
+        changed = await self._assistants.add_version(assistant_id, change)
+        return _found(changed, assistant_id)
+
+    async def versions(
+        self, assistant_id: AssistantId, metadata: dict[str, object], *, limit: int, offset: int
+    ) -> Sequence[AssistantVersion]:
+        """Newest first. Raises NotFound for an unknown assistant."""
+        versions = await self._assistants.versions(
+            assistant_id, metadata, limit=limit, offset=offset
+        )
+        if not versions:
+            await self.get(assistant_id)
+        return versions
+
+    async def set_latest(self, assistant_id: AssistantId, version: int) -> Assistant:
+        """Make an older version current again. Raises NotFound for an unknown one."""
+        self._system_cache.pop(assistant_id, None)
+        changed = await self._assistants.set_latest(assistant_id, version)
+        if changed is None:
+            await self.get(assistant_id)
+            raise NotFound(f"Assistant {assistant_id} has no version {version}.")
+        return changed
+
+    async def delete(self, assistant_id: AssistantId, *, delete_threads: bool) -> None:
+        """Delete an assistant; its active runs are cancelled, its threads go when asked for.
+
+        Raises NotFound, and Conflict for the system assistant of a graph.
+        """
+        if graph_id := self._system_ids.get(assistant_id):
+            raise Conflict(
+                f"This is the system assistant of graph {graph_id!r}, which runs by graph name "
+                "use; to be rid of it, take the graph out of langgraph.json."
+            )
+        if not await self._assistants.delete(assistant_id):
+            raise _unknown(assistant_id)
+        for run_id in await self._assistants.active_runs(assistant_id):
+            if await self._runs.cancel(run_id, "interrupt", "assistant deleted") == "requested":
+                await self._signals.nudge_cancel(run_id)
+        if delete_threads:
+            for thread_id in await self._threads.of_assistant(assistant_id):
+                for run_id in await self._threads.delete(thread_id) or ():
+                    await self._signals.nudge_cancel(run_id)
+
+    def _require_graph(self, graph_id: str | None) -> None:
+        if graph_id is not None and graph_id not in self._project.graph_ids:
+            raise NotFound(
+                f"There is no graph {graph_id!r}; this server's graphs are {self._graph_list()}."
+            )
+
+    def _graph_list(self) -> str:
+        return ", ".join(self._project.graph_ids)
+
+
+def new_assistant_id() -> AssistantId:
+    return AssistantId(uuid4())
+
+
+def _found(assistant: Assistant | None, assistant_id: AssistantId) -> Assistant:
+    if assistant is None:
+        raise _unknown(assistant_id)
+    return assistant
+
+
+def _unknown(assistant_id: AssistantId) -> NotFound:
+    return NotFound(f"Assistant {assistant_id} does not exist.")

@@ -1,0 +1,123 @@
+"""Assistants in Postgres: the implementation of AssistantStore."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from joinstream.domain.assistants import (
+    ASSISTANT_FIELDS,
+    SYSTEM_METADATA,
+    Assistant,
+    AssistantOrder,
+    AssistantVersion,
+    SortDirection,
+)
+from joinstream.domain.ids import AssistantId, RunId
+from joinstream.ports.assistants import AssistantChange, AssistantFilter, NewAssistant
+from joinstream.sql import load_queries
+
+_QUERIES = load_queries(Path(__file__).parent / "queries" / "assistants.sql")
+_VERSION_FIELDS = tuple(AssistantVersion.__dataclass_fields__)
+
+
+def _matching(query: str) -> str:
+    return _QUERIES[query].replace("{matching}", _QUERIES["matching"])
+
+
+class PostgresAssistants:
+    """Assistants over a pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def put_system(self, assistants: Sequence[NewAssistant]) -> None:
+        await self._pool.execute(
+            _QUERIES["put_system"],
+            [assistant.assistant_id for assistant in assistants],
+            [assistant.graph_id for assistant in assistants],
+            [assistant.name for assistant in assistants],
+            [assistant.description for assistant in assistants],
+            ASSISTANT_FIELDS,
+            SYSTEM_METADATA,
+        )
+
+    async def create(self, new: NewAssistant) -> Assistant | None:
+        return await self._one(
+            "create",
+            new.assistant_id,
+            new.graph_id,
+            new.name,
+            new.description,
+            new.config,
+            new.context,
+            new.metadata,
+        )
+
+    async def get(self, assistant_id: AssistantId) -> Assistant | None:
+        return await self._one("get", assistant_id)
+
+    async def search(
+        self,
+        wanted: AssistantFilter,
+        *,
+        limit: int,
+        offset: int,
+        sort_by: AssistantOrder,
+        sort_order: SortDirection,
+    ) -> list[Assistant]:
+        order = f"{sort_by} {sort_order}, assistant_id {sort_order}"
+        rows = await self._pool.fetch(
+            _matching("search").replace("{order}", order),
+            wanted.graph_id,
+            wanted.name,
+            wanted.metadata,
+            limit,
+            offset,
+        )
+        return [_assistant(row) for row in rows]
+
+    async def count(self, wanted: AssistantFilter) -> int:
+        count: int = await self._pool.fetchval(
+            _matching("count"), wanted.graph_id, wanted.name, wanted.metadata
+        )
+        return count
+
+    async def add_version(
+        self, assistant_id: AssistantId, change: AssistantChange
+    ) -> Assistant | None:
+        return await self._one(
+            "add_version",
+            assistant_id,
+            change.graph_id,
+            change.name,
+            change.description,
+            change.config,
+            change.context,
+            change.metadata,
+        )
+
+    async def versions(
+        self, assistant_id: AssistantId, metadata: dict[str, Any], *, limit: int, offset: int
+    ) -> list[AssistantVersion]:
+        rows = await self._pool.fetch(_QUERIES["versions"], assistant_id, metadata, limit, offset)
+        return [AssistantVersion(**{name: row[name] for name in _VERSION_FIELDS}) for row in rows]
+
+    async def set_latest(self, assistant_id: AssistantId, version: int) -> Assistant | None:
+        return await self._one("set_latest", assistant_id, version)
+
+    async def delete(self, assistant_id: AssistantId) -> bool:
+        return await self._pool.fetchval(_QUERIES["delete"], assistant_id) is not None
+
+    async def active_runs(self, assistant_id: AssistantId) -> list[RunId]:
+        rows = await self._pool.fetch(_QUERIES["active_runs"], assistant_id)
+        return [row["run_id"] for row in rows]
+
+    async def _one(self, query: str, *arguments: Any) -> Assistant | None:
+        row = await self._pool.fetchrow(_QUERIES[query], *arguments)
+        return _assistant(row) if row else None
+
+
+def _assistant(row: asyncpg.Record) -> Assistant:
+    return Assistant(**{name: row[name] for name in ASSISTANT_FIELDS})

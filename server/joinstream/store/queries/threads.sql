@@ -1,0 +1,87 @@
+-- name: columns
+-- Not a statement: the columns of a Thread.
+thread_id, created_at, updated_at, state_updated_at, metadata, status, config, "values",
+interrupts, error;
+
+-- name: create
+-- No row when the id is taken.
+insert into threads (thread_id, metadata, ttl_strategy, ttl_minutes)
+values ($1, $2, $3, $4)
+on conflict do nothing
+returning {columns};
+
+-- name: get
+select {columns} from threads where thread_id = $1;
+
+-- name: lock
+-- The thread, with its row locked until the transaction ends.
+select {columns} from threads where thread_id = $1 for update;
+
+-- name: ttl
+select ttl_strategy, ttl_minutes, updated_at + make_interval(secs => ttl_minutes * 60) as expires_at
+from threads where thread_id = $1 and ttl_minutes is not null;
+
+-- name: matching
+-- Not a statement: the condition that search and count share.
+($1::jsonb is null or metadata @> $1)
+and ($2::jsonb is null or "values" @> $2)
+and ($3::text is null or status = $3)
+and ($4::uuid[] is null or thread_id = any ($4));
+
+-- name: search
+-- One page. Large columns are read only when selected ($7); $8 lists what to extract.
+-- `{matching}` and `{order}` are filled in by the store.
+select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
+       case when 'config' = any ($7::text[]) then config end as config,
+       case when 'values' = any ($7::text[]) then "values" end as "values",
+       case when 'interrupts' = any ($7::text[]) then interrupts end as interrupts,
+       (
+           select jsonb_object_agg(e.alias, case e.root
+               when 'values' then threads."values"
+               when 'metadata' then threads.metadata
+               when 'config' then threads.config
+               when 'interrupts' then threads.interrupts end #> e.path)
+           from jsonb_to_recordset($8::jsonb) as e (alias text, root text, path text[])
+       ) as extracted
+from threads where {matching}
+order by {order} limit $5 offset $6;
+
+-- name: count
+select count(*) from threads where {matching};
+
+-- name: patch
+update threads
+set metadata = metadata || $2,
+    ttl_strategy = coalesce($3, ttl_strategy),
+    ttl_minutes = coalesce($4, ttl_minutes),
+    updated_at = now()
+where thread_id = $1
+returning {columns};
+
+-- name: copy
+-- The row of a copied thread. It has no runs, so it cannot be busy.
+insert into threads (
+    thread_id, status, metadata, config, "values", interrupts, state_updated_at,
+    ttl_strategy, ttl_minutes)
+select $2, case when interrupts = '{}' then 'idle' else 'interrupted' end,
+       metadata, config, "values", interrupts, state_updated_at, ttl_strategy, ttl_minutes
+from threads where thread_id = $1
+returning {columns};
+
+-- name: delete_runs
+-- Returns all runs of the thread; the caller has locked the thread row.
+delete from runs where thread_id = $1 returning run_id, status;
+
+-- name: delete
+delete from threads where thread_id = $1;
+
+-- name: record_state
+-- The caller has locked the thread row.
+update threads
+set "values" = $2, interrupts = $3, status = $4, error = null,
+    updated_at = now(), state_updated_at = now()
+where thread_id = $1;
+
+-- name: of_assistant
+select thread_id from threads
+where metadata @> jsonb_build_object('assistant_id', $1::uuid);

@@ -1,0 +1,157 @@
+"""Threads in Postgres: the implementation of ThreadStore.
+
+Whatever changes a thread together with its runs or checkpoints locks the thread row first.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from langgraph.checkpoint.base import BaseCheckpointSaver
+
+from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.runs import ACTIVE, ThreadStatus
+from joinstream.domain.threads import (
+    THREAD_FIELDS,
+    Thread,
+    ThreadFilter,
+    ThreadQuery,
+    ThreadTtl,
+    Ttl,
+)
+from joinstream.ports.threads import ThreadPage
+from joinstream.sql import load_queries
+
+_QUERIES = load_queries(Path(__file__).parent / "queries" / "threads.sql")
+
+SaverOnConnection = Callable[[asyncpg.Connection], BaseCheckpointSaver[Any]]
+"""Makes a saver whose statements are part of the connection's transaction."""
+
+
+def _query(name: str, **parts: str) -> str:
+    parts = {"columns": _QUERIES["columns"], "matching": _QUERIES["matching"], **parts}
+    text = _QUERIES[name]
+    for part, replacement in parts.items():
+        text = text.replace(f"{{{part}}}", replacement)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A thread in the transaction that holds its lock."""
+
+    thread: Thread
+    checkpointer: BaseCheckpointSaver[Any]
+    connection: asyncpg.Connection
+
+    async def record_state(
+        self, values: Any, interrupts: dict[str, Any], status: ThreadStatus
+    ) -> None:
+        await self.connection.execute(
+            _query("record_state"), self.thread.thread_id, values, interrupts, status
+        )
+
+
+class PostgresThreads:
+    """Threads over a pool."""
+
+    def __init__(self, pool: asyncpg.Pool, saver_on: SaverOnConnection) -> None:
+        self._pool = pool
+        self._saver_on = saver_on
+
+    async def create(
+        self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
+    ) -> Thread | None:
+        return await self._one("create", thread_id, metadata, *_ttl_columns(ttl))
+
+    async def get(self, thread_id: ThreadId) -> Thread | None:
+        return await self._one("get", thread_id)
+
+    async def ttl(self, thread_id: ThreadId) -> ThreadTtl | None:
+        row = await self._pool.fetchrow(_query("ttl"), thread_id)
+        return ThreadTtl(*row) if row else None
+
+    async def search(self, query: ThreadQuery) -> ThreadPage:
+        wanted = query.select or list(THREAD_FIELDS)
+        rows = await self._pool.fetch(
+            _query(
+                "search",
+                order=f"{query.sort_by} {query.sort_order}, thread_id {query.sort_order}",
+            ),
+            *_filter_arguments(query.filter),
+            query.limit,
+            query.offset,
+            wanted,
+            [asdict(extract) for extract in query.extract],
+        )
+        shown = [*wanted, "extracted"] if query.extract else wanted
+        threads = [{name: row[name] for name in shown} for row in rows]
+        return ThreadPage(threads, await self._total(query, len(rows)))
+
+    async def _total(self, query: ThreadQuery, found: int) -> int:
+        """The number of all matches, counted only when the page does not tell it."""
+        if found < query.limit and (found or not query.offset):
+            return query.offset + found
+        return await self.count(query.filter)
+
+    async def count(self, wanted: ThreadFilter) -> int:
+        count: int = await self._pool.fetchval(_query("count"), *_filter_arguments(wanted))
+        return count
+
+    async def patch(
+        self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
+    ) -> Thread | None:
+        return await self._one("patch", thread_id, metadata, *_ttl_columns(ttl))
+
+    async def copy(self, source: ThreadId, target: ThreadId) -> Thread | None:
+        async with self.locked(source) as locked:
+            if locked is None:
+                return None
+            row = await locked.connection.fetchrow(_query("copy"), source, target)
+            await locked.checkpointer.acopy_thread(str(source), str(target))
+            return _thread(row)
+
+    async def delete(self, thread_id: ThreadId) -> list[RunId] | None:
+        async with self.locked(thread_id) as locked:
+            if locked is None:
+                return None
+            runs = await locked.connection.fetch(_query("delete_runs"), thread_id)
+            await locked.checkpointer.adelete_thread(str(thread_id))
+            await locked.connection.execute(_query("delete"), thread_id)
+            return [run["run_id"] for run in runs if run["status"] in ACTIVE]
+
+    async def prune_checkpoints(self, thread_id: ThreadId) -> bool:
+        async with self.locked(thread_id) as locked:
+            if locked is None or locked.thread.status == "busy":
+                return False
+            await locked.checkpointer.aprune([str(thread_id)], strategy="keep_latest")
+            return True
+
+    async def of_assistant(self, assistant_id: AssistantId) -> list[ThreadId]:
+        rows = await self._pool.fetch(_query("of_assistant"), assistant_id)
+        return [row["thread_id"] for row in rows]
+
+    @asynccontextmanager
+    async def locked(self, thread_id: ThreadId) -> AsyncIterator[_Locked | None]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_query("lock"), thread_id)
+            yield _Locked(_thread(row), self._saver_on(connection), connection) if row else None
+
+    async def _one(self, query: str, *arguments: Any) -> Thread | None:
+        row = await self._pool.fetchrow(_query(query), *arguments)
+        return _thread(row) if row else None
+
+
+def _thread(row: asyncpg.Record) -> Thread:
+    return Thread(**{name: row[name] for name in THREAD_FIELDS})
+
+
+def _ttl_columns(ttl: Ttl | None) -> tuple[str | None, float | None]:
+    return (ttl.strategy, ttl.ttl) if ttl else (None, None)
+
+
+def _filter_arguments(wanted: ThreadFilter) -> tuple[Any, ...]:
+    return wanted.metadata, wanted.values, wanted.status, wanted.ids
