@@ -111,7 +111,7 @@ class Cluster:
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         def ready() -> bool:
-            return process.poll() is not None or leftover.status(self._folder) == "ready"
+            return process.poll() is not None or leftover.is_ready(self._folder, process.pid)
 
         answers = _poll(ready, _START_PATIENCE_SECONDS)
         if process.poll() is not None or not answers:

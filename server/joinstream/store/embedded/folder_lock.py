@@ -19,7 +19,7 @@ class FolderLock:
         file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.read(file, 20).decode(errors="replace").strip() or "unknown"
             os.close(file)
             raise StartupError(

@@ -23,10 +23,10 @@ class _PidFile(NamedTuple):
     socket: Path
 
 
-def status(folder: Path) -> str | None:
-    """The server's state as it last wrote it (`starting`, `ready`, `stopping`), if it did."""
+def is_ready(folder: Path, pid: int) -> bool:
+    """Whether the server process `pid` has written that it takes connections."""
     lines = _lines(folder)
-    return lines[7].strip() if len(lines) > 7 else None
+    return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
 
 def clear(folder: Path, patience: float) -> None:

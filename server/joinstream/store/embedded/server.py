@@ -49,14 +49,20 @@ class EmbeddedPostgres:
     ) -> None:
         """Create the cluster if it is missing and start it; returns once it answers.
 
-        Raises StartupError when the extra is missing, the directory is in use or cannot be
-        reached by the account that Postgres runs as, or Postgres does not start.
+        Raises StartupError when the extra is missing, the directory is in use, is another user's
+        or cannot be reached by the account that Postgres runs as, or Postgres does not start.
         """
         binaries = find_binaries()
         _make_folder(self._data_dir)
-        self._lock.acquire()
         try:
+            self._lock.acquire()
             self._cluster = self._start_cluster(binaries, options, initdb_options)
+        except PermissionError as error:
+            self._lock.release()
+            raise StartupError(
+                f"{error.filename} belongs to another user: start joinstream as that user, "
+                "or choose another --data-dir."
+            ) from error
         except BaseException:
             self._lock.release()
             raise
