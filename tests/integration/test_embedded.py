@@ -25,10 +25,9 @@ OWNER_SCRIPT = """
 import sys
 from pathlib import Path
 from joinstream.store.embedded import EmbeddedPostgres
-postgres = EmbeddedPostgres(Path(sys.argv[1]))
-postgres.start()
-print(postgres.uri, flush=True)
-sys.stdin.read()
+with EmbeddedPostgres(Path(sys.argv[1])) as postgres:
+    print(postgres.uri, flush=True)
+    sys.stdin.read()
 """
 
 
@@ -50,7 +49,7 @@ def owner_process(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("postgresql://")
         yield process
-        process.kill()
+        process.communicate()
 
 
 async def query(uri: str, *statements: str) -> object:
