@@ -61,7 +61,8 @@ create table runs (
     multitask_strategy text        not null default 'enqueue',
     kwargs             jsonb       not null,
     metadata           jsonb       not null default '{}',
-    result             jsonb,
+    -- json, not jsonb: sent back to clients exactly as it was encoded
+    result             json,
     error              jsonb,
     created_at         timestamptz not null default now(),
     updated_at         timestamptz not null default now(),

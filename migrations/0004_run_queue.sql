@@ -82,7 +82,7 @@ begin
     if not p_temporary then
         if p_create_thread then
             insert into threads (thread_id, metadata)
-            values (p_thread_id, p_thread_metadata) on conflict do nothing;
+            values (p_thread_id, p_metadata || p_thread_metadata) on conflict do nothing;
         end if;
         select * into thread from threads where thread_id = p_thread_id for update;
         if not found then
@@ -205,7 +205,7 @@ end $$;
 -- outcome: finished | cancelled (a cancel came first: finish as it says) | lost.
 -- p_status 'rollback' deletes the run. p_values null leaves the thread's values as they are.
 create function finish_run_v1(
-    p_run_id uuid, p_epoch bigint, p_status text, p_result jsonb, p_error jsonb,
+    p_run_id uuid, p_epoch bigint, p_status text, p_result json, p_error jsonb,
     p_values jsonb, p_interrupts jsonb, p_more_to_do boolean, p_thread_error jsonb,
     out outcome text, out cancel_action text, out cancel_reason text
 )

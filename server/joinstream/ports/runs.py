@@ -73,12 +73,20 @@ class RunStore(Protocol):
         """The run, when it belongs to the thread (None: whatever thread)."""
         ...
 
+    async def status(self, run_id: RunId) -> RunStatus | None: ...
+
     async def result(self, run_id: RunId) -> Result | None: ...
 
     async def search(
         self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
     ) -> list[Run]:
         """Newest first."""
+        ...
+
+    async def active(
+        self, statuses: list[str], thread_id: ThreadId | None, run_ids: list[RunId]
+    ) -> list[Run]:
+        """Runs in one of the statuses; of one thread and with these ids when they are given."""
         ...
 
     async def cancel(

@@ -1,6 +1,10 @@
-"""The asyncpg pool: JSON codecs, no reset query per release, one clear error when away."""
+"""The asyncpg pool: JSON codecs, no reset query per release, one clear error when away.
+
+`json` columns pass through unread, as fragments ready to be sent; `jsonb` becomes Python values.
+"""
 
 import asyncpg
+from orjson import Fragment
 
 from joinstream.encoding import dumps_for_postgres, loads
 from joinstream.errors import StartupError
@@ -12,6 +16,9 @@ MINIMUM_POSTGRES = 140000
 async def _set_up_connection(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb", encoder=dumps_for_postgres, decoder=loads, schema="pg_catalog", format="text"
+    )
+    await connection.set_type_codec(
+        "json", encoder=dumps_for_postgres, decoder=Fragment, schema="pg_catalog", format="text"
     )
 
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run
-from joinstream.domain.runs import CancelAction
+from joinstream.domain.runs import CancelAction, RunStatus
 from joinstream.ports.runs import (
     CancelRequest,
     Claimant,
@@ -59,6 +59,10 @@ class PostgresRuns:
         row = await self._database.fetchrow(_QUERIES["get"], run_id, thread_id)
         return _run(row) if row else None
 
+    async def status(self, run_id: RunId) -> RunStatus | None:
+        status: RunStatus | None = await self._database.fetchval(_QUERIES["status"], run_id)
+        return status
+
     async def result(self, run_id: RunId) -> Result | None:
         row = await self._database.fetchrow(_QUERIES["result"], run_id)
         return Result(row["status"], row["result"], row["error"]) if row else None
@@ -67,6 +71,12 @@ class PostgresRuns:
         self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
     ) -> list[Run]:
         rows = await self._database.fetch(_QUERIES["search"], thread_id, status, limit, offset)
+        return [_run(row) for row in rows]
+
+    async def active(
+        self, statuses: list[str], thread_id: ThreadId | None, run_ids: list[RunId]
+    ) -> list[Run]:
+        rows = await self._database.fetch(_QUERIES["active"], statuses, thread_id, run_ids)
         return [_run(row) for row in rows]
 
     async def cancel(

@@ -9,6 +9,10 @@ from create_run_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 
 -- One run, of a certain thread unless that is null.
 select * from runs where run_id = $1 and ($2::uuid is null or thread_id = $2);
 
+-- name: status
+-- How a run stands.
+select status from runs where run_id = $1;
+
 -- name: result
 -- How a run ended and what it gave.
 select status, result, error from runs where run_id = $1;
@@ -19,6 +23,12 @@ select * from runs
 where thread_id = $1 and ($2::text is null or status = $2)
 order by created_at desc, run_id desc
 limit $3 offset $4;
+
+-- name: active
+-- Active runs in certain statuses, of a thread and with ids unless these are null or empty.
+select * from runs
+where status in ('pending', 'running') and status = any($1)
+  and ($2::uuid is null or thread_id = $2) and (cardinality($3::uuid[]) = 0 or run_id = any($3));
 
 -- name: cancel
 -- Ask a run to stop, or end it at once while it is pending.

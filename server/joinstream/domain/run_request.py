@@ -1,0 +1,86 @@
+"""A request for a run, and the rules that turn it into the run's kwargs."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from joinstream.domain.kwargs import RunCommand, RunConfig, RunKwargs
+from joinstream.domain.runs import Durability, IfNotExists, MultitaskStrategy, OnCompletion
+from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
+
+CHECKPOINT_KEYS = frozenset({"checkpoint_id", "checkpoint_ns", "checkpoint_map"})
+_NOT_THE_USERS = CHECKPOINT_KEYS | {"thread_id", "run_id", "graph_id", "assistant_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a client asks for, already validated in shape. `assistant` is an id or a graph name."""
+
+    assistant: str
+    input: Any = None
+    command: RunCommand | None = None
+    config: RunConfig = field(default_factory=lambda: RunConfig())
+    context: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    stream_mode: tuple[StreamMode, ...] = DEFAULT_STREAM_MODES
+    subgraphs: bool = False
+    resumable: bool = False
+    interrupt_before: list[str] | str | None = None
+    interrupt_after: list[str] | str | None = None
+    webhook: str | None = None
+    feedback_keys: list[str] | None = None
+    multitask_strategy: MultitaskStrategy = "enqueue"
+    if_not_exists: IfNotExists = "reject"
+    on_completion: OnCompletion = "delete"
+    after_seconds: float = 0
+    durability: Durability = "async"
+
+
+def merged_config(assistant_config: dict[str, Any], request: RunRequest) -> RunConfig:
+    """The run's config: the assistant's, overlaid by the request's; `configurable` key by key.
+
+    A request's context is mirrored into `configurable`, where graphs before LangGraph 0.6 read it.
+    """
+    configurable = {
+        **assistant_config.get("configurable", {}),
+        **request.context,
+        **request.config.get("configurable", {}),
+        **request.checkpoint,
+    }
+    merged: dict[str, Any] = {**assistant_config, **request.config, "configurable": configurable}
+    return merged  # type: ignore[return-value]  # a RunConfig with the client's further keys
+
+
+def config_of_thread(config: RunConfig) -> dict[str, Any]:
+    """The part of a run's config that later runs of the thread inherit."""
+    configurable = {
+        key: value
+        for key, value in config.get("configurable", {}).items()
+        if key not in _NOT_THE_USERS and not key.startswith("__")
+    }
+    return {**config, "configurable": configurable}
+
+
+def sets_configurable(config: RunConfig) -> bool:
+    """Whether the client put settings of its own into `configurable`, beside ids."""
+    return any(key not in _NOT_THE_USERS for key in config.get("configurable", {}))
+
+
+def kwargs_of(
+    request: RunRequest, config: RunConfig, context: dict[str, Any], *, temporary: bool
+) -> RunKwargs:
+    return RunKwargs(
+        input=request.input,
+        command=request.command,
+        config=config,
+        context=context,
+        stream_mode=list(request.stream_mode),
+        interrupt_before=request.interrupt_before,
+        interrupt_after=request.interrupt_after,
+        webhook=request.webhook,
+        feedback_keys=request.feedback_keys,
+        temporary=temporary,
+        subgraphs=request.subgraphs,
+        resumable=request.resumable,
+        durability=request.durability,
+    )

@@ -1,0 +1,164 @@
+"""A run's events, and its result, as response bodies."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.requests import Request
+
+from joinstream.domain.events import EventId, FrameBatch, FrameKind
+from joinstream.domain.run_record import Run
+from joinstream.domain.stream_modes import wants
+from joinstream.encoding import dumps
+from joinstream.errors import NotFound, Unprocessable
+from joinstream.http.parse import query_list
+from joinstream.http.services import services
+from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
+from joinstream.services.run_streams import Cursor, RunStream
+from joinstream.streams.codec import sse_bytes
+from joinstream.streams.join import Ended, Gap, Heartbeat
+
+
+def run_path(request: Request, run: Run, *, stateless: bool) -> str:
+    """The run's own path, mount prefix included; what `Content-Location` says."""
+    prefix = request.scope.get("root_path", "")
+    thread = "" if stateless else f"/threads/{run.thread_id}"
+    return f"{prefix}{thread}/runs/{run.run_id}"
+
+
+def locations(request: Request, run: Run, rejoin: str, *, stateless: bool) -> dict[str, str]:
+    """`Location` is where to rejoin: `stream` or `join`."""
+    path = run_path(request, run, stateless=stateless)
+    return {"Location": f"{path}/{rejoin}", "Content-Location": path}
+
+
+def cursor_of(request: Request) -> Cursor:
+    """Where `Last-Event-ID` says to go on: `-1`, `-` and `0` are the start, none is now.
+
+    Raises Unprocessable for anything else that is not one of our event ids.
+    """
+    text = request.headers.get("last-event-id", "").strip()
+    if not text:
+        return "now"
+    if text in ("-1", "-", "0"):
+        return "start"
+    try:
+        return EventId.parse(text)
+    except ValueError as error:
+        raise Unprocessable(f"Last-Event-ID: {error}; -1 replays from the start.") from None
+
+
+def event_stream(
+    request: Request, stream: RunStream, *, stateless: bool, cancel_on_disconnect: bool
+) -> StreamingBody:
+    """The SSE response of a run."""
+    asked = query_list(request, "stream_mode") if request.method == "GET" else None
+    return _body(
+        request,
+        stream,
+        _sse_chunks(request, stream, frozenset(asked) if asked else None),
+        {**STREAM_HEADERS, **locations(request, stream.run, "stream", stateless=stateless)},
+        cancel_on_disconnect=cancel_on_disconnect,
+    )
+
+
+def result_body(
+    request: Request, stream: RunStream, *, stateless: bool, cancel_on_disconnect: bool
+) -> StreamingBody:
+    """The response of `wait` and `join`: newlines to keep the connection alive, then JSON."""
+    return _body(
+        request,
+        stream,
+        _result_chunks(request, stream),
+        {
+            "Content-Type": "application/json",
+            **locations(request, stream.run, "join", stateless=stateless),
+        },
+        cancel_on_disconnect=cancel_on_disconnect,
+    )
+
+
+def ended_body(request: Request, stream: RunStream, *, stateless: bool) -> StreamingBody:
+    """The response of `cancel` with wait: `{}` as soon as the run is really over."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for item in stream.items:
+            if isinstance(item, Heartbeat):
+                yield b"\n"
+        yield b"{}"
+
+    headers = {
+        "Content-Type": "application/json",
+        **locations(request, stream.run, "join", stateless=stateless),
+    }
+    return _body(request, stream, chunks(), headers, cancel_on_disconnect=False)
+
+
+def _body(
+    request: Request,
+    stream: RunStream,
+    chunks: AsyncIterator[bytes],
+    headers: Mapping[str, str],
+    *,
+    cancel_on_disconnect: bool,
+) -> StreamingBody:
+    open_streams: OpenStreams = request.app.state.open_streams
+
+    async def cancel() -> None:
+        try:
+            await services(request).runs.cancel(stream.run, "interrupt", "client disconnected")
+        except NotFound:
+            return  # it ended before the client left
+
+    return StreamingBody(
+        chunks,
+        headers,
+        open_streams=open_streams,
+        close=stream.close,
+        on_disconnect=cancel if cancel_on_disconnect else None,
+    )
+
+
+async def _sse_chunks(
+    request: Request, stream: RunStream, asked: frozenset[str] | None
+) -> AsyncIterator[bytes]:
+    async for item in stream.items:
+        if isinstance(item, FrameBatch):
+            if chunk := _sse_of(item, asked):
+                yield chunk
+        elif isinstance(item, Gap):
+            yield await _gap(request, stream.run, item)
+        elif isinstance(item, Ended):
+            yield await _synthetic_end(request, stream.run)
+        else:
+            yield HEARTBEAT
+
+
+def _sse_of(batch: FrameBatch, asked: frozenset[str] | None) -> bytes:
+    if asked is None:
+        return b"".join([frame.body for frame in batch.frames])
+    return b"".join(
+        [
+            frame.body
+            for frame in batch.frames
+            if frame.kind is not FrameKind.EVENT or wants(asked, frame.mode)
+        ]
+    )
+
+
+async def _gap(request: Request, run: Run, gap: Gap) -> bytes:
+    """Say which events are missing, then give the thread's current values in their place."""
+    missing = {"after": gap.after and str(gap.after), "before": gap.before and str(gap.before)}
+    values = await services(request).run_streams.current_values(run)
+    return sse_bytes("gap", dumps(missing), None) + sse_bytes("values", dumps(values), None)
+
+
+async def _synthetic_end(request: Request, run: Run) -> bytes:
+    """The end of a run whose worker died between committing its status and announcing it."""
+    status = await services(request).run_streams.final_status(run)
+    return sse_bytes("end", dumps({"run_id": run.run_id, "status": status}), None)
+
+
+async def _result_chunks(request: Request, stream: RunStream) -> AsyncIterator[bytes]:
+    async for item in stream.items:
+        if isinstance(item, Heartbeat):
+            yield b"\n"
+    yield dumps(await services(request).run_streams.result(stream.run))

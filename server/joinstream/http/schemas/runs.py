@@ -1,0 +1,158 @@
+"""Bodies of the run routes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel
+from typing_extensions import TypedDict
+
+from joinstream.domain.run_request import RunRequest
+from joinstream.domain.runs import (
+    Durability,
+    IfNotExists,
+    MultitaskStrategy,
+    OnCompletion,
+    OnDisconnect,
+    RunStatus,
+)
+from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
+from joinstream.http.schemas.base import Body, Config, Context, Id, Metadata
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _without_nulls(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in checkpoint.items() if value is not None}
+
+
+class Command(Body):
+    """A LangGraph Command: resume an interrupt, update the state, go to nodes."""
+
+    update: (
+        dict[str, Any] | list[Annotated[list[Any], Field(min_length=2, max_length=2)]] | None
+    ) = None
+    resume: Any = None
+    goto: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+
+
+class Checkpoint(Body):
+    """Where in a thread's history the run starts; absent ids mean the latest."""
+
+    thread_id: Id | None = None
+    checkpoint_ns: str | None = None
+    checkpoint_id: Id | None = None
+    checkpoint_map: dict[str, Any] | None = None
+
+
+Nodes = Literal["*"] | list[str] | None
+
+
+class RunConfigBody(Body):
+    """What joinstream itself reads of a run's config; all its other keys go to the graph."""
+
+    recursion_limit: Annotated[int, Field(ge=1)] | None = None
+    configurable: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    tags: list[str] | None = None
+
+
+def _well_formed(config: dict[str, Any]) -> dict[str, Any]:
+    RunConfigBody.model_validate(config)
+    return {key: value for key, value in config.items() if value is not None}
+
+
+class RunCreate(Body):
+    """A run on a thread, or a stateless one. `assistant_id` is an id or a graph name."""
+
+    assistant_id: Annotated[str, Field(min_length=1)]
+    input: Any = None
+    command: Command | None = None
+    config: Annotated[Config, AfterValidator(_well_formed)] = Field(default_factory=dict)
+    context: Context = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+    checkpoint_id: Id | None = None
+    stream_mode: Annotated[list[StreamMode] | None, BeforeValidator(_as_list)] = None
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    interrupt_before: Nodes = None
+    interrupt_after: Nodes = None
+    webhook: Annotated[str, Field(min_length=1, max_length=65536)] | None = None
+    feedback_keys: list[str] | None = None
+    multitask_strategy: MultitaskStrategy | None = None
+    if_not_exists: IfNotExists | None = None
+    on_completion: OnCompletion | None = None
+    on_disconnect: OnDisconnect | None = None
+    after_seconds: float | int | None = None
+    durability: Durability | None = None
+    checkpoint_during: bool | None = None
+
+    def request(self) -> RunRequest:
+        """The request with every default filled in."""
+        return RunRequest(
+            assistant=self.assistant_id,
+            input=self.input,
+            command=self._command(),
+            config=self.config,  # type: ignore[arg-type]  # its shape was checked
+            context=self.context,
+            metadata=self.metadata,
+            checkpoint=self._checkpoint(),
+            stream_mode=tuple(self.stream_mode or DEFAULT_STREAM_MODES),
+            subgraphs=bool(self.stream_subgraphs),
+            resumable=bool(self.stream_resumable),
+            interrupt_before=self.interrupt_before,
+            interrupt_after=self.interrupt_after,
+            webhook=self.webhook,
+            feedback_keys=self.feedback_keys,
+            multitask_strategy=self.multitask_strategy or "enqueue",
+            if_not_exists=self.if_not_exists or "reject",
+            on_completion=self.on_completion or "delete",
+            after_seconds=float(self.after_seconds or 0),
+            durability=self._durability(),
+        )
+
+    def _command(self) -> Any:
+        return self.command.model_dump(exclude_none=True) if self.command else None
+
+    def _checkpoint(self) -> dict[str, Any]:
+        asked = self.checkpoint.model_dump(mode="json") if self.checkpoint else {}
+        if self.checkpoint_id is not None:
+            asked["checkpoint_id"] = str(self.checkpoint_id)
+        asked.pop("thread_id", None)
+        return _without_nulls(asked)
+
+    def _durability(self) -> Durability:
+        if self.durability is not None:
+            return self.durability
+        return "exit" if self.checkpoint_during is False else "async"
+
+
+class RunBatch(RootModel[Annotated[list[RunCreate], Field(min_length=1)]]):
+    """Stateless runs to create together."""
+
+
+class RunsCancel(Body):
+    """Which runs to cancel: by `status`, or by `thread_id` and `run_ids`."""
+
+    status: Literal["pending", "running", "all"] | None = None
+    thread_id: Id | None = None
+    run_ids: list[Id] | None = None
+
+
+class RunOut(TypedDict):
+    """A run, as it is answered."""
+
+    run_id: UUID
+    thread_id: UUID
+    assistant_id: UUID
+    status: RunStatus
+    metadata: dict[str, Any]
+    kwargs: dict[str, Any]
+    multitask_strategy: MultitaskStrategy
+    created_at: datetime
+    updated_at: datetime
+    attempt: int
+    error: dict[str, Any] | None

@@ -1,0 +1,120 @@
+"""Server-sent events as an ASGI response: frames go out as the worker wrote them.
+
+No JSON is touched here. A batch of frames is one write; a reader that accepts nothing for 30 s is
+closed, so that a dead connection cannot hold memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+WRITE_TIMEOUT_SECONDS = 30.0
+HEARTBEAT = b": heartbeat\n\n"
+
+STREAM_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+
+OnDisconnect = Callable[[], Awaitable[None]]
+
+
+class OpenStreams:
+    """Every response of this process that stays open; closed together when the server stops."""
+
+    def __init__(self) -> None:
+        self._streams: set[StreamingBody] = set()
+
+    def add(self, stream: "StreamingBody") -> None:
+        self._streams.add(stream)
+
+    def remove(self, stream: "StreamingBody") -> None:
+        self._streams.discard(stream)
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def close(self) -> None:
+        """End every stream cleanly. Clients find their run still active and come back."""
+        for stream in self._streams:
+            stream.interrupt()
+
+
+class StreamingBody(Response):
+    """A response whose chunks come from an iterator, for as long as the client stays.
+
+    `close` is awaited however the response ends; `on_disconnect` when the client left first.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        headers: Mapping[str, str],
+        *,
+        open_streams: OpenStreams,
+        close: Callable[[], Awaitable[None]],
+        on_disconnect: OnDisconnect | None = None,
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.init_headers(headers)
+        self._chunks = chunks
+        self._open_streams = open_streams
+        self._close = close
+        self._on_disconnect = on_disconnect
+        self._sender: asyncio.Task[None] | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Stop sending; the response is completed with what was sent."""
+        self._interrupted = True
+        if self._sender is not None:
+            self._sender.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._open_streams.add(self)
+        watcher = asyncio.create_task(self._watch(receive))
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            if not self._interrupted:
+                await self._send_until_interrupted(send)
+        finally:
+            gone = watcher.done()
+            watcher.cancel()
+            self._open_streams.remove(self)
+            await self._close()
+        if gone and self._on_disconnect is not None:
+            await self._on_disconnect()
+
+    async def _watch(self, receive: Receive) -> None:
+        """Wait for the client to leave; what it still sends of its request is of no interest."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.interrupt()
+
+    async def _send_until_interrupted(self, send: Send) -> None:
+        self._sender = asyncio.create_task(self._send_chunks(send))
+        try:
+            await self._sender
+        except asyncio.CancelledError:
+            if not self._interrupted:
+                self._sender.cancel()
+                raise
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            return  # the reader accepts no bytes: leave the response incomplete, which closes it
+
+    async def _send_chunks(self, send: Send) -> None:
+        async for chunk in self._chunks:
+            async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,110 @@
+"""Reading a run's events: by whoever created it, and by whoever joins."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from joinstream.domain.events import EventId
+from joinstream.domain.ids import ThreadId
+from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.runs import CancelAction
+from joinstream.ports import EventHub, EventLog, Subscription
+from joinstream.ports.runs import RunStore
+from joinstream.services.runs import Runs
+from joinstream.streams.join import FollowItem, follow
+
+Cursor = EventId | Literal["start", "now"]
+
+
+ReadValues = Callable[[ThreadId], Awaitable[Any]]
+"""The values at a thread's last checkpoint."""
+
+
+@dataclass(slots=True)
+class RunStream:
+    """An open subscription to a run's events; `close` it when done."""
+
+    run: Run
+    items: AsyncIterator[FollowItem]
+    _open: AsyncExitStack
+
+    async def close(self) -> None:
+        await self._open.aclose()
+
+
+@dataclass(slots=True)
+class RunStreams:
+    """The use cases of run streams."""
+
+    runs: Runs
+    store: RunStore
+    events: EventLog
+    hub: EventHub
+    read_values: ReadValues
+    heartbeat_seconds: float = 5.0
+
+    async def create(self, new: NewRun) -> RunStream:
+        """Create the run with its stream: subscribe first, so that no event can be missed."""
+        async with AsyncExitStack() as stack:
+            subscription = await stack.enter_async_context(self.hub.subscribe(new.thread_id))
+            cursor: Cursor = "start" if new.temporary else await self._top(new.thread_id)
+            run = await self.runs.create(new)
+            return self._stream(run, cursor, subscription, stack.pop_all())
+
+    async def join(self, run: Run, cursor: Cursor) -> RunStream:
+        """Follow a run from the cursor on; one that has ended gives what the log still holds."""
+        async with AsyncExitStack() as stack:
+            subscription = await stack.enter_async_context(self.hub.subscribe(run.thread_id))
+            return self._stream(run, cursor, subscription, stack.pop_all())
+
+    async def cancel(self, run: Run, action: CancelAction, reason: str) -> RunStream:
+        """Ask the run to stop, and follow it to its end. Raises NotFound when it is over."""
+        async with AsyncExitStack() as stack:
+            subscription = await stack.enter_async_context(self.hub.subscribe(run.thread_id))
+            cursor = await self._top(run.thread_id)
+            await self.runs.cancel(run, action, reason)
+            return self._stream(run, cursor, subscription, stack.pop_all())
+
+    async def result(self, run: Run) -> Any:
+        """What came of a run that is over: its output, or `{"__error__": …}` when it failed.
+
+        Outputs are kept for a while only; after that it is the thread's current values. `{}` when
+        there is neither.
+        """
+        result = await self.store.result(run.run_id)
+        if result is not None and result.error is not None:
+            return {"__error__": result.error}
+        if result is not None and result.output is not None:
+            return result.output
+        if run.temporary or result is None or result.status == "interrupted":
+            return {}
+        return await self.current_values(run) or {}
+
+    async def current_values(self, run: Run) -> Any:
+        """The thread's values at its last checkpoint; None for a stateless run."""
+        return None if run.temporary else await self.read_values(run.thread_id)
+
+    async def final_status(self, run: Run) -> str:
+        """How the run ended; a run that was rolled back is gone."""
+        return await self.store.status(run.run_id) or "interrupted"
+
+    async def _top(self, stream: ThreadId) -> Cursor:
+        try:
+            return await self.events.top(stream) or "start"
+        except ConnectionError:
+            return "start"
+
+    def _stream(
+        self, run: Run, cursor: Cursor, subscription: Subscription, stack: AsyncExitStack
+    ) -> RunStream:
+        items = follow(
+            self.events,
+            subscription,
+            stream=run.thread_id,
+            run_id=run.run_id,
+            cursor=cursor,
+            has_ended=lambda: self.runs.has_ended(run.run_id),
+            heartbeat=self.heartbeat_seconds,
+        )
+        return RunStream(run, items, stack)

@@ -1,0 +1,186 @@
+"""Runs: creating, reading, cancelling and deleting them."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from joinstream.domain.assistants import Assistant
+from joinstream.domain.ids import RunId, ThreadId, new_run_id, new_thread_id
+from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.run_request import (
+    RunRequest,
+    config_of_thread,
+    kwargs_of,
+    merged_config,
+    sets_configurable,
+)
+from joinstream.domain.runs import CancelAction, is_terminal
+from joinstream.errors import BadRequest, Conflict, NotFound
+from joinstream.ports import EventLog, Signals
+from joinstream.ports.checkpoints import Checkpoints
+from joinstream.ports.runs import Claimant, Created, RunStore
+
+
+class ResolveAssistant(Protocol):
+    async def __call__(self, assistant: str) -> Assistant:
+        """By id or graph name. Raises NotFound for an unknown id, Unprocessable for a name."""
+        ...
+
+
+class LocalWorker(Protocol):
+    """A worker in this very process, which can take a run at the moment it is created."""
+
+    claimant: Claimant
+
+    def reserve_slot(self) -> bool: ...
+
+    def return_slot(self) -> None: ...
+
+    def submit(self, run: Run) -> None: ...
+
+
+@dataclass(slots=True)
+class Runs:
+    """The use cases of runs."""
+
+    store: RunStore
+    resolve_assistant: ResolveAssistant
+    signals: Signals
+    events: EventLog
+    checkpoints: Checkpoints
+    local_worker: LocalWorker | None = field(default=None)
+
+    async def prepare(self, thread_id: ThreadId | None, request: RunRequest) -> NewRun:
+        """Everything about the new run that does not depend on the thread's other runs.
+
+        Raises NotFound, Unprocessable or BadRequest; nothing is written.
+        """
+        assistant = await self.resolve_assistant(request.assistant)
+        if request.context and sets_configurable(request.config):
+            raise BadRequest(
+                "Both context and config.configurable are set: they are two names for the same "
+                "thing, send only context."
+            )
+        if thread_id is None and request.command and request.command.get("resume") is not None:
+            raise BadRequest(
+                "command.resume needs the thread whose interrupt it answers: "
+                "create the run on that thread."
+            )
+        temporary = thread_id is None and request.on_completion == "delete"
+        config = merged_config(assistant.config, request)
+        context = request.context or (
+            {} if sets_configurable(request.config) else assistant.context
+        )
+        own = {"graph_id": assistant.graph_id, "assistant_id": str(assistant.assistant_id)}
+        return NewRun(
+            run_id=new_run_id(),
+            thread_id=thread_id or new_thread_id(),
+            temporary=temporary,
+            create_thread=thread_id is None or request.if_not_exists == "create",
+            assistant_id=assistant.assistant_id,
+            graph_id=assistant.graph_id,
+            multitask_strategy=request.multitask_strategy,
+            delay_seconds=request.after_seconds,
+            kwargs=dict(kwargs_of(request, config, context, temporary=temporary)),
+            assistant_metadata=assistant.metadata,
+            metadata={
+                **config.get("metadata", {}),
+                **request.metadata,
+                "assistant_id": own["assistant_id"],
+            },
+            thread_metadata=own,
+            thread_config=config_of_thread(request.config),
+        )
+
+    async def create(self, new: NewRun) -> Run:
+        """Create the run; a worker of this process takes it at once when it has a free slot.
+
+        Raises NotFound when the thread does not exist, Conflict when it is busy and the strategy is
+        `reject`.
+        """
+        local = self.local_worker
+        reserved = new.delay_seconds <= 0 and local is not None and local.reserve_slot()
+        created: Created | None = None
+        try:
+            claimant = local.claimant if local is not None and reserved else None
+            created = await self.store.create(new, claimant)
+        finally:
+            if local is not None and reserved and not (created and created.outcome == "claimed"):
+                local.return_slot()
+        run = self._created_run(new, created)
+        if created.outcome == "claimed" and local is not None:
+            local.submit(run)
+        elif not reserved:
+            await self.signals.wake_workers()
+        if created.other_run is not None:
+            await self.signals.nudge_cancel(created.other_run)
+        return run
+
+    @staticmethod
+    def _created_run(new: NewRun, created: Created) -> Run:
+        if created.outcome == "thread_missing":
+            raise NotFound(
+                f"Thread {new.thread_id} does not exist. Create it first, or send "
+                'if_not_exists: "create".'
+            )
+        if created.outcome == "busy" or created.run is None:
+            raise Conflict(
+                f"Thread {new.thread_id} is busy with run {created.other_run}. Wait for it, cancel "
+                "it, or choose multitask_strategy enqueue, interrupt or rollback."
+            )
+        return created.run
+
+    async def get(self, thread_id: ThreadId | None, run_id: RunId) -> Run:
+        """Raises NotFound."""
+        run = await self.store.get(thread_id, run_id)
+        if run is None:
+            where = f" on thread {thread_id}" if thread_id else ""
+            raise NotFound(f"Run {run_id} does not exist{where}.")
+        return run
+
+    async def search(
+        self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
+    ) -> list[Run]:
+        return await self.store.search(thread_id, status=status, limit=limit, offset=offset)
+
+    async def has_ended(self, run_id: RunId) -> bool:
+        """Whether the run is over; one that was rolled back or deleted is."""
+        status = await self.store.status(run_id)
+        return status is None or is_terminal(status)
+
+    async def cancel(self, run: Run, action: CancelAction, reason: str) -> None:
+        """Ask the run to stop; a pending one is over when this returns. Raises NotFound."""
+        outcome = await self.store.cancel(run.run_id, action, reason)
+        if outcome in ("missing", "ended"):
+            raise NotFound(f"Run {run.run_id} is over already: there is nothing to cancel.")
+        if outcome == "requested":
+            await self.signals.nudge_cancel(run.run_id)
+        else:
+            await self.events.nudge(run.thread_id)
+            await self.signals.wake_workers()
+
+    async def cancel_many(
+        self,
+        *,
+        status: Literal["pending", "running", "all"] | None,
+        thread_id: ThreadId | None,
+        run_ids: list[RunId],
+        action: CancelAction,
+    ) -> None:
+        """Cancel runs by status, or by thread and ids. Raises NotFound when none was active."""
+        statuses = ["pending", "running"] if status is None or status == "all" else [status]
+        active = await self.store.active(statuses, thread_id, run_ids)
+        cancelled = 0
+        for run in active:
+            with suppress(NotFound):
+                await self.cancel(run, action, "cancelled by request")
+                cancelled += 1
+        if not cancelled:
+            raise NotFound("None of these runs is active: there is nothing to cancel.")
+
+    async def delete(self, run: Run) -> None:
+        """Remove the run and its checkpoints; an active one is rolled back, which does both."""
+        if not await self.store.delete_ended(run.run_id):
+            await self.cancel(run, "rollback", "deleted")
+        elif not run.temporary:
+            await self.checkpoints.delete_of_run(run.thread_id, run.run_id)
