@@ -5,9 +5,9 @@ from typing import Any
 from joinstream.domain.failures import Failure, failure_of
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import CancelAction
+from joinstream.domain.thread_state import ThreadState
 from joinstream.errors import JoinstreamError, RunInterrupted, RunRolledBack, RunTimedOut
 from joinstream.ports.runs import CancelRequest, Ending
-from joinstream.worker.thread_state import ThreadState
 
 _CANCEL_NAMES: dict[CancelAction, str] = {
     "interrupt": "UserInterrupt",

@@ -12,6 +12,7 @@ import structlog
 from joinstream.domain.events import FrameKind
 from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
+from joinstream.domain.thread_state import NO_STATE, ThreadState, thread_state
 from joinstream.encoding import dumps
 from joinstream.errors import (
     LeaseLost,
@@ -30,7 +31,6 @@ from joinstream.worker.active_run import ActiveRun
 from joinstream.worker.event_encoder import EventEncoder
 from joinstream.worker.graph_call import graph_input, run_config, run_context
 from joinstream.worker.graph_stream import stream_graph
-from joinstream.worker.thread_state import NO_STATE, ThreadState, thread_state
 
 log = structlog.get_logger(__name__)
 

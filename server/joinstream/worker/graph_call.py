@@ -7,11 +7,11 @@ from typing import Any, get_type_hints
 import langgraph.version
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
-from langgraph.types import Command, Send
 from pydantic import BaseModel
 
 from joinstream import __version__
-from joinstream.domain.kwargs import RunCommand, RunKwargs
+from joinstream.domain.commands import as_command
+from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
 
 _CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
@@ -22,27 +22,8 @@ def graph_input(kwargs: RunKwargs, *, resuming: bool) -> Any:
     if resuming:
         return None
     if kwargs["command"]:
-        return _command(kwargs["command"])
+        return as_command(kwargs["command"])
     return kwargs["input"]
-
-
-def _command(command: RunCommand) -> Command[Any]:
-    update = command.get("update")
-    if isinstance(update, list) and all(
-        isinstance(item, list) and len(item) == 2 for item in update
-    ):
-        update = [tuple(item) for item in update]
-    return Command(update=update, resume=command.get("resume"), goto=_goto(command.get("goto")))
-
-
-def _goto(goto: Any) -> Any:
-    if goto is None:
-        return ()
-    targets = goto if isinstance(goto, list) else [goto]
-    return [
-        Send(target["node"], target.get("input")) if isinstance(target, dict) else target
-        for target in targets
-    ]
 
 
 def run_config(

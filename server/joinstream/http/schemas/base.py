@@ -1,13 +1,12 @@
 """What all request bodies share.
 
-Unknown keys are ignored, types are strict (`"10"` is no integer), and `null` is the same as absent
-wherever a default exists.
+Unknown keys are ignored, types are strict (`"10"` is no integer), and `null` is the same as absent.
 """
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from joinstream.domain.reserved import client_config, client_configurable, client_metadata
 
@@ -17,14 +16,19 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {key: value for key, value in given.items() if value is not None}
+
 
 Id = Annotated[UUID, Field(strict=False)]
 """A UUID, given as text."""
 
-NullAsEmpty = BeforeValidator(lambda value: {} if value is None else value)
-
-Object = Annotated[dict[str, Any], NullAsEmpty]
-"""A JSON object; null is `{}`."""
+Object = dict[str, Any]
+"""A JSON object."""
 
 Metadata = Annotated[Object, AfterValidator(client_metadata)]
 """Metadata that is written: without the keys that the server sets itself."""

@@ -1,4 +1,4 @@
-"""What a run leaves on its thread: the state at the last checkpoint, as the thread row shows it."""
+"""What the thread row shows of the state at the thread's last checkpoint."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,0 +1,226 @@
+"""The state of threads: read at any checkpoint, changed between runs.
+
+A state update holds the lock on the thread's row, and writes the checkpoint in the same
+transaction as the row: no run can start in between, and no reader finds one without the other.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.errors import EmptyInputError, InvalidUpdateError
+from langgraph.pregel import Pregel
+from langgraph.types import StateUpdate
+from langgraph_sdk.runtime import AccessContext
+
+from joinstream.domain.failures import failure_of
+from joinstream.domain.ids import ThreadId
+from joinstream.domain.runs import thread_status_after
+from joinstream.domain.state_view import (
+    CheckpointView,
+    StateView,
+    checkpoint_view,
+    empty_state_view,
+    state_view,
+)
+from joinstream.domain.thread_state import thread_state
+from joinstream.domain.threads import Thread
+from joinstream.errors import BadRequest, Conflict, GraphUnusable, NotFound, RequestError
+from joinstream.ports.checkpoints import Checkpoints
+from joinstream.ports.threads import LockedThread, ThreadStore
+from joinstream.project import Project
+
+Graph = Pregel[Any, Any, Any, Any]
+Checkpoint = Mapping[str, Any]
+"""Any of checkpoint_id, checkpoint_ns and checkpoint_map; empty for the root graph's latest."""
+
+_CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+_FAULTS_OF_AN_UPDATE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+    NotImplementedError,
+    InvalidUpdateError,
+    EmptyInputError,
+)
+"""What LangGraph, or a graph's reducers, raise on values that do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which checkpoints of a thread to list, newest first."""
+
+    limit: int
+    before: Checkpoint = field(default_factory=dict)
+    checkpoint: Checkpoint = field(default_factory=dict)
+    metadata: dict[str, Any] | None = None
+
+
+class ThreadStates:
+    """Every use case of a thread's state."""
+
+    def __init__(self, threads: ThreadStore, checkpoints: Checkpoints, project: Project) -> None:
+        self._threads = threads
+        self._checkpoints = checkpoints
+        self._project = project
+
+    async def get(
+        self, thread_id: ThreadId, checkpoint: Checkpoint, *, subgraphs: bool
+    ) -> StateView:
+        """The state at a checkpoint; of a checkpoint that does not exist it is empty.
+
+        Raises NotFound for an unknown thread, BadRequest for a namespace the graph does not have.
+        """
+        thread = await self._thread(thread_id)
+        if thread.graph_id is None:
+            return empty_state_view(str(thread_id), checkpoint.get("checkpoint_id"))
+        config = _config(thread, checkpoint)
+        saver = self._checkpoints.saver()
+        async with self._opened(thread, config, "threads.read", saver) as graph:
+            with _as_bad_request(ValueError):
+                return state_view(await graph.aget_state(config, subgraphs=subgraphs))
+
+    async def history(self, thread_id: ThreadId, query: HistoryQuery) -> list[StateView]:
+        """Newest first. Raises NotFound and BadRequest as `get` does."""
+        thread = await self._thread(thread_id)
+        if thread.graph_id is None:
+            return []
+        config = _config(thread, query.checkpoint)
+        before = RunnableConfig(configurable=dict(query.before)) if query.before else None
+        saver = self._checkpoints.saver()
+        async with self._opened(thread, config, "threads.read", saver) as graph:
+            with _as_bad_request(ValueError):
+                snapshots = graph.aget_state_history(
+                    config, filter=query.metadata, before=before, limit=query.limit
+                )
+                return [state_view(snapshot) async for snapshot in snapshots]
+
+    async def update(
+        self, thread_id: ThreadId, checkpoint: Checkpoint, values: Any, as_node: str | None
+    ) -> CheckpointView:
+        """Write values as if a node had returned them; returns the new checkpoint.
+
+        Raises NotFound; Conflict while a run is active; BadRequest for values or a node that do
+        not fit the graph, and for a thread that no graph belongs to yet.
+        """
+        return await self.update_in_bulk(
+            thread_id, [[StateUpdate(values, as_node)]], checkpoint=checkpoint
+        )
+
+    async def update_in_bulk(
+        self,
+        thread_id: ThreadId,
+        supersteps: Sequence[Sequence[StateUpdate]],
+        *,
+        checkpoint: Checkpoint | None = None,
+    ) -> CheckpointView:
+        """As `update`, one checkpoint for each superstep."""
+        async with self._threads.locked(thread_id) as locked:
+            if locked is None:
+                raise _unknown(thread_id)
+            _require_updatable(locked.thread)
+            return await self._update(locked, supersteps, checkpoint or {})
+
+    async def _update(
+        self,
+        locked: LockedThread,
+        supersteps: Sequence[Sequence[StateUpdate]],
+        checkpoint: Checkpoint,
+    ) -> CheckpointView:
+        config = _config(locked.thread, checkpoint)
+        opened = self._opened(locked.thread, config, "threads.update", locked.checkpointer)
+        async with opened as graph:
+            with _as_bad_request(*_FAULTS_OF_AN_UPDATE):
+                updated = await graph.abulk_update_state(config, supersteps)
+            await _record(locked, graph)
+        return checkpoint_view(updated)
+
+    async def _thread(self, thread_id: ThreadId) -> Thread:
+        thread = await self._threads.get(thread_id)
+        if thread is None:
+            raise _unknown(thread_id)
+        return thread
+
+    @asynccontextmanager
+    async def _opened(
+        self,
+        thread: Thread,
+        config: RunnableConfig,
+        access_context: AccessContext,
+        saver: BaseCheckpointSaver[Any],
+    ) -> AsyncIterator[Graph]:
+        """The thread's graph. Raises GraphUnusable when its own code fails to make it."""
+        graph_id = thread.graph_id
+        if graph_id not in self._project.graph_ids:
+            raise GraphUnusable(
+                f"Thread {thread.thread_id} belongs to graph {graph_id!r}, which this server does "
+                f"not have; its graphs are {', '.join(self._project.graph_ids)}."
+            )
+        async with AsyncExitStack() as stack:
+            try:
+                graph = await stack.enter_async_context(
+                    self._project.open_graph(
+                        graph_id, config=config, access_context=access_context, checkpointer=saver
+                    )
+                )
+            except Exception as error:
+                failure = failure_of(error)
+                raise GraphUnusable(
+                    f"Graph {graph_id!r} cannot be opened: {failure['error']}: {failure['message']}"
+                ) from error
+            yield graph
+
+
+async def _record(locked: LockedThread, graph: Graph) -> None:
+    """Bring the thread's row in line with its latest checkpoint, whichever was updated."""
+    state = thread_state(await graph.aget_state(_config(locked.thread, {})))
+    status = thread_status_after("success", more_to_do=state.more_to_do, active_runs=False)
+    await locked.record_state(state.values, state.interrupts, status)
+
+
+def _require_updatable(thread: Thread) -> None:
+    if thread.status == "busy":
+        raise Conflict(
+            f"Thread {thread.thread_id} is busy: wait for its runs or cancel them, "
+            "then update the state."
+        )
+    if thread.graph_id is None:
+        raise BadRequest(
+            f"Thread {thread.thread_id} belongs to no graph yet: run one on it, "
+            "or create it with metadata.graph_id."
+        )
+
+
+def _config(thread: Thread, checkpoint: Checkpoint) -> RunnableConfig:
+    configurable = {
+        key: value
+        for key, value in thread.config.get("configurable", {}).items()
+        if key not in _CHECKPOINT_KEYS
+    }
+    return RunnableConfig(
+        configurable={
+            **configurable,
+            "checkpoint_ns": "",
+            **checkpoint,
+            "thread_id": str(thread.thread_id),
+        }
+    )
+
+
+@contextmanager
+def _as_bad_request(*kinds: type[Exception]) -> Iterator[None]:
+    try:
+        yield
+    except RequestError:
+        raise
+    except kinds as error:
+        raise BadRequest(str(error) or type(error).__name__) from error
+
+
+def _unknown(thread_id: ThreadId) -> NotFound:
+    return NotFound(f"Thread {thread_id} does not exist.")
