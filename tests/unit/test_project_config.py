@@ -1,12 +1,12 @@
 """`langgraph.json`: what it may say, and the one line a mistake is answered with."""
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from joinstream.project import read_config
 from tests.support.project_files import ProjectFiles, project_files
@@ -46,14 +46,14 @@ def test_sections_for_other_features_are_kept_as_they_are(files: ProjectFiles) -
 
 
 def test_an_unknown_key_is_tolerated_with_a_warning_and_a_suggestion(
-    files: ProjectFiles, caplog: pytest.LogCaptureFixture
+    files: ProjectFiles,
 ) -> None:
     files.configure(graphs={"agent": "a.py:graph"}, dependecies=["."], python_version="3.12")
-    with caplog.at_level(logging.WARNING):
+    with capture_logs() as logs:
         read_config(files.config_path)
-    [record] = caplog.records
-    assert "'dependecies' is not known" in record.getMessage()
-    assert "did you mean 'dependencies'?" in record.getMessage()
+    [warning] = logs
+    assert warning["log_level"] == "warning"
+    assert (warning["key"], warning["did_you_mean"]) == ("dependecies", "dependencies")
 
 
 def test_a_missing_file_is_named_with_an_example_to_start_from(files: ProjectFiles) -> None:

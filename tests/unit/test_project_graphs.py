@@ -1,5 +1,6 @@
 """Every form a graph may be registered in, opened for a run or a read."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,12 @@ FACTORIES = {
 async def test_a_factory_may_take_the_form(files: ProjectFiles, factory: str) -> None:
     project = project_with(files, f"\n    {factory}\n" if "\n" not in factory else factory)
     assert await run(project, config={"tags": ["t"]}) == {"text": "HELLO"}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="hints are evaluated at once before 3.14")
+async def test_a_factory_may_have_hints_that_only_type_checkers_see(files: ProjectFiles) -> None:
+    project = project_with(files, "\n    def make(config: Nowhere): return graph\n")
+    assert await run(project) == {"text": "HELLO"}
 
 
 async def test_a_factory_is_called_for_every_use_but_not_at_start(files: ProjectFiles) -> None:

@@ -160,6 +160,31 @@ def test_an_exception_at_import_names_graph_file_exception_and_the_users_line(
     )
 
 
+def test_an_exception_in_code_outside_the_projects_folder_names_its_file(
+    files: ProjectFiles, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "outside_agent.py").write_text("graph = 1 / 0")
+    files.configure(graphs={"agent": "outside_agent:graph"}, dependencies=[str(elsewhere)])
+    assert files.failure().endswith(f"({elsewhere / 'outside_agent.py'}:1)")
+
+
+def test_a_package_that_cannot_be_imported_fails_with_its_own_reason(files: ProjectFiles) -> None:
+    files.write("needy_package/__init__.py", "import nowhere_to_be_found")
+    files.write("needy_package/agent.py")
+    message = files.failure_of_graph("./needy_package/agent.py:graph")
+    assert "No module named 'nowhere_to_be_found' (needy_package/__init__.py:1)" in message
+
+
+def test_a_package_named_like_an_installed_module_hides_nothing(files: ProjectFiles) -> None:
+    import string
+
+    files.write("string/__init__.py", "")
+    files.write("string/agent.py", "NAME = __name__")
+    assert load(files, "./string/agent.py:NAME") == "_graph_string_agent"
+    assert sys.modules["string"] is string
+
+
 def test_an_exception_in_a_library_is_reported_at_the_line_that_called_it(
     files: ProjectFiles,
 ) -> None:

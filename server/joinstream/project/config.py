@@ -2,18 +2,18 @@
 
 import difflib
 import json
-import logging
 import os
 from pathlib import Path
 from typing import Any
 
+import structlog
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from joinstream.errors import StartupError
 from joinstream.project.modules import make_importable
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 Section = dict[str, Any]
 """A part of the file whose fields are checked by the feature that uses it."""
@@ -99,7 +99,7 @@ def read_config(config_path: Path) -> ProjectConfig:
     except ValidationError as error:
         raise StartupError(f"{config_path}: {_first_problem(error)}") from error
     for key in config.unknown_keys:
-        _log.warning("%s: key %r is not known and ignored%s", config_path, key, _hint(key))
+        log.warning("unknown_key_ignored", file=str(config_path), key=key, did_you_mean=_near(key))
     return config
 
 
@@ -146,6 +146,5 @@ def _first_problem(error: ValidationError) -> str:
     return f"{where}: {problem['msg']}"
 
 
-def _hint(key: str) -> str:
-    close = difflib.get_close_matches(key, ProjectConfig.model_fields, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def _near(key: str) -> str | None:
+    return next(iter(difflib.get_close_matches(key, ProjectConfig.model_fields, n=1)), None)

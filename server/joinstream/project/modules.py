@@ -11,14 +11,17 @@ import importlib
 import importlib.util
 import re
 import sys
+import sysconfig
 import traceback
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import joinstream
 from joinstream.errors import StartupError
 
+_LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(joinstream.__file__).parent)
 _JAVASCRIPT = {".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"}
 
 
@@ -79,8 +82,10 @@ def _natural_name(path: Path) -> tuple[Path, str]:
 def _resolves_to(name: str, path: Path) -> bool:
     try:
         spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return False
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            return False
+        raise
     return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path
 
 
@@ -127,16 +132,19 @@ def _import_failure(what: str, source: str, folder: Path, error: BaseException) 
 
 
 def _users_line(folder: Path, error: BaseException) -> str:
-    """The innermost line of the project's own code that was running, as ` (agent.py:12)`."""
+    """The innermost line that was running outside the libraries, as ` (agent.py:12)`."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({_short(Path(error.filename), folder)}:{error.lineno})"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(folder.resolve())
-        and "site-packages" not in Path(frame.filename).parts
-    ]
-    return f" ({_short(Path(frames[-1].filename), folder)}:{frames[-1].lineno})" if frames else ""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_users(Path(frame.filename)):
+            return f" ({_short(Path(frame.filename), folder)}:{frame.lineno})"
+    return ""
+
+
+def _is_users(file: Path) -> bool:
+    if {"site-packages", "dist-packages"} & set(file.parts):
+        return False
+    return file.is_absolute() and not any(file.is_relative_to(library) for library in _LIBRARIES)
 
 
 def _short(path: Path, folder: Path) -> str:
