@@ -1,0 +1,32 @@
+"""The `Checkpoints` port over a pool."""
+
+from uuid import UUID
+
+import asyncpg
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from joinstream.checkpoint.saver import Fence, PostgresSaver
+
+
+class PostgresCheckpoints:
+    """Makes savers over one pool, all with the same serializer."""
+
+    def __init__(self, pool: asyncpg.Pool, *, serde: SerializerProtocol | None = None) -> None:
+        self._pool = pool
+        self._serde = serde
+
+    def saver(self) -> PostgresSaver:
+        return PostgresSaver(self._pool, serde=self._serde)
+
+    def fenced_saver(self, run_id: UUID, epoch: int) -> PostgresSaver:
+        return PostgresSaver(self._pool, fence=Fence(run_id, epoch), serde=self._serde)
+
+    def saver_on(self, connection: asyncpg.Connection) -> PostgresSaver:
+        """A saver whose statements are part of the connection's transaction."""
+        return PostgresSaver(connection, serde=self._serde)
+
+    async def has_checkpoint_of_run(self, thread_id: UUID, run_id: UUID) -> bool:
+        return await self.saver().ahas_checkpoint_of_run(str(thread_id), str(run_id))
+
+    async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
+        await self.saver().adelete_checkpoints_of_run(str(thread_id), str(run_id))
