@@ -6,7 +6,21 @@ values that `joinstream.encoding` can write.
 
 from dataclasses import dataclass
 
+from joinstream.project import Project
+from joinstream.services.assistants import Assistants
+from joinstream.services.run_streams import RunStreams
+from joinstream.services.runs import Runs
+from joinstream.services.thread_states import ThreadStates
+from joinstream.services.threads import Threads
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may call; put together in app.py."""
+
+    assistants: Assistants
+    threads: Threads
+    thread_states: ThreadStates
+    runs: Runs
+    run_streams: RunStreams
+    project: Project

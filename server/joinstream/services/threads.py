@@ -1,7 +1,9 @@
 """Threads: made, found, changed, copied and removed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from langgraph.types import StateUpdate
 
 from joinstream.domain.assistants import IfExists
 from joinstream.domain.ids import ThreadId, new_thread_id
@@ -13,16 +15,18 @@ from joinstream.domain.threads import (
     ThreadTtl,
     Ttl,
 )
-from joinstream.errors import Conflict, NotFound
+from joinstream.errors import Conflict, NotFound, RequestError, Unprocessable
 from joinstream.ports.streams import Signals
 from joinstream.ports.threads import ThreadPage, ThreadStore
+from joinstream.services.thread_states import ThreadStates
 
 
 class Threads:
     """Every use case of threads but their state."""
 
-    def __init__(self, threads: ThreadStore, signals: Signals) -> None:
+    def __init__(self, threads: ThreadStore, states: ThreadStates, signals: Signals) -> None:
         self._threads = threads
+        self._states = states
         self._signals = signals
 
     async def create(
@@ -31,17 +35,34 @@ class Threads:
         metadata: dict[str, Any],
         ttl: Ttl | None,
         if_exists: IfExists,
+        supersteps: Sequence[Sequence[StateUpdate]] = (),
     ) -> Thread:
-        """Raises Conflict when the id is taken, unless `if_exists` is do_nothing."""
+        """Make a thread, with the state that the supersteps leave.
+
+        Raises Conflict when the id is taken, unless `if_exists` is do_nothing; and, without making
+        a thread, what `ThreadStates.update` raises for supersteps that do not fit the graph.
+        """
+        if supersteps and not metadata.get("graph_id"):
+            raise Unprocessable("metadata.graph_id: is required with supersteps.")
         thread_id = thread_id or new_thread_id()
         created = await self._threads.create(thread_id, metadata, ttl)
         if created is not None:
-            return created
+            return await self._with_state(thread_id, supersteps) if supersteps else created
         if if_exists == "do_nothing":
             return await self.get(thread_id)
         raise Conflict(
             f"Thread {thread_id} exists already; send if_exists: do_nothing to get it instead."
         )
+
+    async def _with_state(
+        self, thread_id: ThreadId, supersteps: Sequence[Sequence[StateUpdate]]
+    ) -> Thread:
+        try:
+            await self._states.update_in_bulk(thread_id, supersteps)
+        except RequestError:
+            await self._threads.delete(thread_id)
+            raise
+        return await self.get(thread_id)
 
     async def get(self, thread_id: ThreadId) -> Thread:
         """Raises NotFound."""

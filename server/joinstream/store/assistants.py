@@ -17,6 +17,7 @@ from joinstream.domain.assistants import (
 from joinstream.domain.ids import AssistantId, RunId
 from joinstream.ports.assistants import AssistantChange, AssistantFilter, NewAssistant
 from joinstream.sql import load_queries
+from joinstream.store.database import Database
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "assistants.sql")
 _VERSION_FIELDS = tuple(AssistantVersion.__dataclass_fields__)
@@ -27,13 +28,13 @@ def _matching(query: str) -> str:
 
 
 class PostgresAssistants:
-    """Assistants over a pool."""
+    """Assistants in Postgres."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def put_system(self, assistants: Sequence[NewAssistant]) -> None:
-        await self._pool.execute(
+        await self._database.execute(
             _QUERIES["put_system"],
             [assistant.assistant_id for assistant in assistants],
             [assistant.graph_id for assistant in assistants],
@@ -68,7 +69,7 @@ class PostgresAssistants:
         sort_order: SortDirection,
     ) -> list[Assistant]:
         order = f"{sort_by} {sort_order}, assistant_id {sort_order}"
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             _matching("search").replace("{order}", order),
             wanted.graph_id,
             wanted.name,
@@ -79,7 +80,7 @@ class PostgresAssistants:
         return [_assistant(row) for row in rows]
 
     async def count(self, wanted: AssistantFilter) -> int:
-        count: int = await self._pool.fetchval(
+        count: int = await self._database.fetchval(
             _matching("count"), wanted.graph_id, wanted.name, wanted.metadata
         )
         return count
@@ -101,21 +102,23 @@ class PostgresAssistants:
     async def versions(
         self, assistant_id: AssistantId, metadata: dict[str, Any], *, limit: int, offset: int
     ) -> list[AssistantVersion]:
-        rows = await self._pool.fetch(_QUERIES["versions"], assistant_id, metadata, limit, offset)
+        rows = await self._database.fetch(
+            _QUERIES["versions"], assistant_id, metadata, limit, offset
+        )
         return [AssistantVersion(**{name: row[name] for name in _VERSION_FIELDS}) for row in rows]
 
     async def set_latest(self, assistant_id: AssistantId, version: int) -> Assistant | None:
         return await self._one("set_latest", assistant_id, version)
 
     async def delete(self, assistant_id: AssistantId) -> bool:
-        return await self._pool.fetchval(_QUERIES["delete"], assistant_id) is not None
+        return await self._database.fetchval(_QUERIES["delete"], assistant_id) is not None
 
     async def active_runs(self, assistant_id: AssistantId) -> list[RunId]:
-        rows = await self._pool.fetch(_QUERIES["active_runs"], assistant_id)
+        rows = await self._database.fetch(_QUERIES["active_runs"], assistant_id)
         return [row["run_id"] for row in rows]
 
     async def _one(self, query: str, *arguments: Any) -> Assistant | None:
-        row = await self._pool.fetchrow(_QUERIES[query], *arguments)
+        row = await self._database.fetchrow(_QUERIES[query], *arguments)
         return _assistant(row) if row else None
 
 

@@ -24,6 +24,7 @@ from joinstream.domain.threads import (
 )
 from joinstream.ports.threads import ThreadPage
 from joinstream.sql import load_queries
+from joinstream.store.database import Database
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "threads.sql")
 
@@ -45,12 +46,12 @@ class _Locked:
 
     thread: Thread
     checkpointer: BaseCheckpointSaver[Any]
-    connection: asyncpg.Connection
+    database: Database
 
     async def record_state(
         self, values: Any, interrupts: dict[str, Any], status: ThreadStatus
     ) -> None:
-        await self.connection.execute(
+        await self.database.execute(
             _query("record_state"), self.thread.thread_id, values, interrupts, status
         )
 
@@ -60,6 +61,7 @@ class PostgresThreads:
 
     def __init__(self, pool: asyncpg.Pool, saver_on: SaverOnConnection) -> None:
         self._pool = pool
+        self._database = Database(pool)
         self._saver_on = saver_on
 
     async def create(
@@ -71,12 +73,12 @@ class PostgresThreads:
         return await self._one("get", thread_id)
 
     async def ttl(self, thread_id: ThreadId) -> ThreadTtl | None:
-        row = await self._pool.fetchrow(_query("ttl"), thread_id)
+        row = await self._database.fetchrow(_query("ttl"), thread_id)
         return ThreadTtl(*row) if row else None
 
     async def search(self, query: ThreadQuery) -> ThreadPage:
         wanted = query.select or list(THREAD_FIELDS)
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             _query(
                 "search",
                 order=f"{query.sort_by} {query.sort_order}, thread_id {query.sort_order}",
@@ -98,7 +100,7 @@ class PostgresThreads:
         return await self.count(query.filter)
 
     async def count(self, wanted: ThreadFilter) -> int:
-        count: int = await self._pool.fetchval(_query("count"), *_filter_arguments(wanted))
+        count: int = await self._database.fetchval(_query("count"), *_filter_arguments(wanted))
         return count
 
     async def patch(
@@ -110,7 +112,7 @@ class PostgresThreads:
         async with self.locked(source) as locked:
             if locked is None:
                 return None
-            row = await locked.connection.fetchrow(_query("copy"), source, target)
+            row = await locked.database.fetchrow(_query("copy"), source, target)
             await locked.checkpointer.acopy_thread(str(source), str(target))
             return _thread(row)
 
@@ -118,9 +120,9 @@ class PostgresThreads:
         async with self.locked(thread_id) as locked:
             if locked is None:
                 return None
-            runs = await locked.connection.fetch(_query("delete_runs"), thread_id)
+            runs = await locked.database.fetch(_query("delete_runs"), thread_id)
             await locked.checkpointer.adelete_thread(str(thread_id))
-            await locked.connection.execute(_query("delete"), thread_id)
+            await locked.database.execute(_query("delete"), thread_id)
             return [run["run_id"] for run in runs if run["status"] in ACTIVE]
 
     async def prune_checkpoints(self, thread_id: ThreadId) -> bool:
@@ -131,17 +133,18 @@ class PostgresThreads:
             return True
 
     async def of_assistant(self, assistant_id: AssistantId) -> list[ThreadId]:
-        rows = await self._pool.fetch(_query("of_assistant"), assistant_id)
+        rows = await self._database.fetch(_query("of_assistant"), assistant_id)
         return [row["thread_id"] for row in rows]
 
     @asynccontextmanager
     async def locked(self, thread_id: ThreadId) -> AsyncIterator[_Locked | None]:
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(_query("lock"), thread_id)
-            yield _Locked(_thread(row), self._saver_on(connection), connection) if row else None
+            database = Database(connection)
+            row = await database.fetchrow(_query("lock"), thread_id)
+            yield _Locked(_thread(row), self._saver_on(connection), database) if row else None
 
     async def _one(self, query: str, *arguments: Any) -> Thread | None:
-        row = await self._pool.fetchrow(_query(query), *arguments)
+        row = await self._database.fetchrow(_query(query), *arguments)
         return _thread(row) if row else None
 
 

@@ -1,0 +1,141 @@
+"""Assistants. Wherever an id stands in a path, the name of a graph means its system assistant."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from joinstream.domain.assistants import Assistant, AssistantVersion
+from joinstream.domain.ids import AssistantId
+from joinstream.http.pages import only, page_response
+from joinstream.http.parse import query_bool
+from joinstream.http.respond import json_response, no_content
+from joinstream.http.routing import operation, operation_with_body
+from joinstream.http.schemas.assistants import (
+    AssistantCount,
+    AssistantCreate,
+    AssistantLatest,
+    AssistantPatch,
+    AssistantSearch,
+    AssistantVersionsQuery,
+)
+from joinstream.http.services import services
+
+
+def assistant_id_of(request: Request) -> AssistantId:
+    return services(request).assistants.identify(request.path_params["assistant_id"])
+
+
+async def create_assistant(request: Request, body: AssistantCreate) -> Response:
+    created = await services(request).assistants.create(body.new_assistant(), body.if_exists)
+    return json_response(created)
+
+
+async def search_assistants(request: Request, body: AssistantSearch) -> Response:
+    page, total = await services(request).assistants.search(
+        body.wanted(),
+        limit=body.limit,
+        offset=body.offset,
+        sort_by=body.sort_by,
+        sort_order=body.sort_order,
+    )
+    shown = [only(assistant, body.select) for assistant in page]
+    return page_response(shown, offset=body.offset, total=total)
+
+
+async def count_assistants(request: Request, body: AssistantCount) -> Response:
+    return json_response(await services(request).assistants.count(body.wanted()))
+
+
+async def get_assistant(request: Request) -> Response:
+    return json_response(await services(request).assistants.get(assistant_id_of(request)))
+
+
+async def patch_assistant(request: Request, body: AssistantPatch) -> Response:
+    changed = await services(request).assistants.update(assistant_id_of(request), body.change())
+    return json_response(changed)
+
+
+async def delete_assistant(request: Request) -> Response:
+    await services(request).assistants.delete(
+        assistant_id_of(request), delete_threads=query_bool(request, "delete_threads")
+    )
+    return no_content()
+
+
+async def list_versions(request: Request, body: AssistantVersionsQuery) -> Response:
+    versions = await services(request).assistants.versions(
+        assistant_id_of(request), body.metadata, limit=body.limit, offset=body.offset
+    )
+    return json_response(versions)
+
+
+async def set_latest(request: Request, body: AssistantLatest) -> Response:
+    assistant_id = assistant_id_of(request)
+    return json_response(await services(request).assistants.set_latest(assistant_id, body.version))
+
+
+routes: list[Route] = [
+    operation_with_body(
+        "POST",
+        "/assistants",
+        create_assistant,
+        body=AssistantCreate,
+        returns=Assistant,
+        summary="Create an assistant",
+    ),
+    operation_with_body(
+        "POST",
+        "/assistants/search",
+        search_assistants,
+        body=AssistantSearch,
+        returns=list[Assistant],
+        summary="Search assistants",
+    ),
+    operation_with_body(
+        "POST",
+        "/assistants/count",
+        count_assistants,
+        body=AssistantCount,
+        returns=int,
+        summary="Count assistants",
+    ),
+    operation(
+        "GET",
+        "/assistants/{assistant_id}",
+        get_assistant,
+        returns=Assistant,
+        summary="Get an assistant",
+    ),
+    operation_with_body(
+        "PATCH",
+        "/assistants/{assistant_id}",
+        patch_assistant,
+        body=AssistantPatch,
+        returns=Assistant,
+        summary="Make a new version of an assistant",
+    ),
+    operation(
+        "DELETE",
+        "/assistants/{assistant_id}",
+        delete_assistant,
+        status=204,
+        query={"delete_threads": bool},
+        summary="Delete an assistant with its versions",
+    ),
+    operation_with_body(
+        "POST",
+        "/assistants/{assistant_id}/versions",
+        list_versions,
+        body=AssistantVersionsQuery,
+        returns=list[AssistantVersion],
+        summary="List an assistant's versions, newest first",
+    ),
+    operation_with_body(
+        "POST",
+        "/assistants/{assistant_id}/latest",
+        set_latest,
+        body=AssistantLatest,
+        returns=Assistant,
+        summary="Make an older version of an assistant current again",
+    ),
+]
