@@ -175,17 +175,20 @@ create function claim_runs_v1(p_worker text, p_slots int, p_lease_seconds double
 returns setof runs
 language plpgsql as $$
 declare
+    -- fetched one by one: a loop over the query would lock rows ahead of those it takes
+    due cursor for
+        select run_id, thread_id, temporary from runs
+        where status = 'pending' and not blocked and run_after <= now()
+        order by priority desc, run_after, run_id
+        for update skip locked;
     candidate record;
     occupant uuid;
     claimed int := 0;
 begin
-    for candidate in
-        select run_id, thread_id, temporary from runs
-        where status = 'pending' and not blocked and run_after <= now()
-        order by priority desc, run_after, run_id
-        for update skip locked
-    loop
-        exit when claimed >= p_slots;
+    open due;
+    while claimed < p_slots loop
+        fetch due into candidate;
+        exit when not found;
         if not candidate.temporary then
             select active_run into occupant from threads
             where thread_id = candidate.thread_id for update skip locked;
@@ -290,16 +293,18 @@ create function take_over_runs_v1(p_worker text, p_slots int, p_lease_seconds do
 returns setof runs
 language plpgsql as $$
 declare
-    candidate record;
-    taken int := 0;
-begin
-    for candidate in
+    expired cursor for
         select run_id, thread_id, temporary from runs
         where status = 'running' and lease_until < now()
         order by lease_until
-        for update skip locked
-    loop
-        exit when taken >= p_slots;
+        for update skip locked;
+    candidate record;
+    taken int := 0;
+begin
+    open expired;
+    while taken < p_slots loop
+        fetch expired into candidate;
+        exit when not found;
         if not candidate.temporary then
             perform from threads where thread_id = candidate.thread_id for update skip locked;
             continue when not found;

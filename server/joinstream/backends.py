@@ -1,0 +1,83 @@
+"""What a process stands on: the Postgres pool, and the streams over Redis or in memory.
+
+Opened the same way by the API and by workers. In `dev` both live in one process and share one
+in-memory bus; everything else is the same code as in production.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from joinstream.checkpoint import PostgresCheckpoints
+from joinstream.errors import StartupError
+from joinstream.ports import EventHub, EventLog, Signals
+from joinstream.settings import Settings
+from joinstream.store.database import Database
+from joinstream.store.pool import create_pool
+from joinstream.store.runs import PostgresRuns
+from joinstream.streams.memory import MemoryBus
+from joinstream.streams.redis import open_redis_bus
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """The three faces of the event bus."""
+
+    events: EventLog
+    hub: EventHub
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """Storage and streams of one event loop."""
+
+    pool: asyncpg.Pool
+    database: Database
+    runs: PostgresRuns
+    checkpoints: PostgresCheckpoints
+    bus: Bus
+
+
+def database_uri(settings: Settings) -> str:
+    """Raises StartupError when none is set."""
+    if settings.database_uri is None:
+        raise StartupError(
+            "DATABASE_URI is not set: give the address of a Postgres server, or use "
+            "`joinstream dev`, which brings its own."
+        )
+    return settings.database_uri.get_secret_value()
+
+
+@asynccontextmanager
+async def open_backends(
+    settings: Settings, *, application_name: str, memory_bus: MemoryBus | None = None
+) -> AsyncIterator[Backends]:
+    """Connect everything. Raises StartupError in one line when something cannot be reached."""
+    pool = await create_pool(
+        database_uri(settings),
+        max_size=settings.langgraph_postgres_pool_max_size,
+        application_name=application_name,
+    )
+    try:
+        async with _open_bus(settings, memory_bus) as bus:
+            database = Database(pool)
+            yield Backends(pool, database, PostgresRuns(database), PostgresCheckpoints(pool), bus)
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def _open_bus(settings: Settings, memory_bus: MemoryBus | None) -> AsyncIterator[Bus]:
+    if memory_bus is not None:
+        yield Bus(memory_bus, memory_bus, memory_bus)
+        return
+    if settings.redis_uri is None:
+        raise StartupError(
+            "REDIS_URI is not set: give the address of a Redis server, or use `joinstream dev`, "
+            "which needs none."
+        )
+    async with open_redis_bus(settings) as (events, hub, signals):
+        yield Bus(events, hub, signals)
