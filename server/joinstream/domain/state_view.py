@@ -1,10 +1,11 @@
 """A graph's StateSnapshot as clients see it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
+from typing_extensions import TypedDict
 
 from joinstream.domain.failures import failure_of
 
@@ -18,6 +19,14 @@ class CheckpointView(TypedDict, total=False):
     checkpoint_map: dict[str, Any]
 
 
+class InterruptView(TypedDict):
+    """`id` is what `Command(resume={id: …})` answers."""
+
+    id: str
+    value: Any
+    response_schema: Any
+
+
 class TaskView(TypedDict):
     """A task of the next step. A subgraph has either its `checkpoint` or its whole `state`."""
 
@@ -25,7 +34,7 @@ class TaskView(TypedDict):
     name: str
     path: list[Any]
     error: str | None
-    interrupts: list[Interrupt[Any]]
+    interrupts: list[InterruptView]
     checkpoint: CheckpointView | None
     state: "StateView | None"
     result: Any
@@ -41,7 +50,7 @@ class StateView(TypedDict):
     created_at: str | None
     checkpoint: CheckpointView
     parent_checkpoint: CheckpointView | None
-    interrupts: list[Interrupt[Any]]
+    interrupts: list[InterruptView]
     checkpoint_id: str | None
     parent_checkpoint_id: str | None
 
@@ -57,7 +66,7 @@ def state_view(snapshot: StateSnapshot) -> StateView:
         created_at=snapshot.created_at,
         checkpoint=checkpoint,
         parent_checkpoint=parent,
-        interrupts=list(snapshot.interrupts),
+        interrupts=[interrupt_view(interrupt) for interrupt in snapshot.interrupts],
         checkpoint_id=checkpoint["checkpoint_id"],
         parent_checkpoint_id=parent["checkpoint_id"] if parent else None,
     )
@@ -94,6 +103,12 @@ def checkpoint_view(config: RunnableConfig) -> CheckpointView:
     return view
 
 
+def interrupt_view(interrupt: Interrupt[Any]) -> InterruptView:
+    return InterruptView(
+        id=interrupt.id, value=interrupt.value, response_schema=interrupt.response_schema
+    )
+
+
 def _task_view(task: PregelTask) -> TaskView:
     nested = state_view(task.state) if isinstance(task.state, StateSnapshot) else None
     config = None if isinstance(task.state, StateSnapshot) else task.state
@@ -102,7 +117,7 @@ def _task_view(task: PregelTask) -> TaskView:
         name=task.name,
         path=list(task.path),
         error=_error_text(task.error),
-        interrupts=list(task.interrupts),
+        interrupts=[interrupt_view(interrupt) for interrupt in task.interrupts],
         checkpoint=checkpoint_view(config) if config else None,
         state=nested,
         result=task.result,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from joinstream.project import Project
 from joinstream.services.assistants import Assistants
+from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.thread_states import ThreadStates
@@ -23,4 +24,5 @@ class Services:
     thread_states: ThreadStates
     runs: Runs
     run_streams: RunStreams
+    health: Health
     project: Project

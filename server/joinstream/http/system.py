@@ -1,0 +1,85 @@
+"""What the server says about itself: its health, its version, its API."""
+
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute
+
+from joinstream import __version__
+from joinstream.http.openapi import openapi_document
+from joinstream.http.parse import query_bool
+from joinstream.http.respond import json_response
+from joinstream.http.routing import operation
+from joinstream.http.services import services
+
+
+async def ok(request: Request) -> Response:
+    """Alive; with `check_db`, also whether every backing service answers, else 503."""
+    verdicts = await services(request).health.check() if query_bool(request, "check_db") else {}
+    healthy = "unhealthy" not in verdicts.values()
+    if healthy:
+        return json_response({"ok": True, "services": verdicts})
+    away = ", ".join(name for name, verdict in verdicts.items() if verdict == "unhealthy")
+    answer = {"ok": False, "services": verdicts, "detail": f"Not reachable: {away}."}
+    return json_response(answer, 503, {"Retry-After": "2"})
+
+
+async def info(request: Request) -> Response:
+    paths = {getattr(route, "path", "") for route in request.app.routes}
+    return json_response(
+        {
+            "version": __version__,
+            "langgraph_py_version": version("langgraph"),
+            "flags": {
+                "assistants": "/assistants" in paths,
+                "crons": "/runs/crons" in paths,
+                "langsmith": False,
+                "langsmith_tracing_replicas": False,
+                "langsmith_tracing_session_on_runs": False,
+            },
+            "host": {
+                "kind": "self-hosted",
+                "project_id": None,
+                "host_revision_id": None,
+                "revision_id": None,
+                "tenant_id": None,
+            },
+        }
+    )
+
+
+async def openapi(request: Request) -> Response:
+    state = request.app.state
+    if not hasattr(state, "openapi"):
+        state.openapi = openapi_document(request.app.routes, request.scope.get("root_path", ""))
+    return json_response(state.openapi)
+
+
+@cache
+def _docs_page() -> str:
+    return Path(__file__).with_name("docs.html").read_text(encoding="utf-8")
+
+
+async def docs(_: Request) -> Response:
+    """A page that renders openapi.json; it needs nothing from any other host."""
+    return HTMLResponse(_docs_page())
+
+
+routes: list[BaseRoute] = [
+    operation(
+        "GET",
+        "/ok",
+        ok,
+        returns=dict[str, Any],
+        query={"check_db": bool},
+        summary="Whether the server, and with check_db what it stands on, is well",
+    ),
+    operation("GET", "/", ok, returns=dict[str, Any], summary="The same as /ok"),
+    operation("GET", "/info", info, returns=dict[str, Any], summary="Versions and features"),
+    operation("GET", "/openapi.json", openapi, returns=dict[str, Any], summary="This document"),
+    operation("GET", "/docs", docs, content="text/html", summary="This document as a page"),
+]
