@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, 
 
 from joinstream.errors import RequestError, Unavailable
 from joinstream.http.respond import json_response
+from joinstream.http.routing import leaf_routes
 
 logger = structlog.get_logger(__name__)
 
@@ -51,10 +52,10 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
 def _allowed_methods(request: Request) -> list[str]:
     """The methods of all routes of this path; the exception knows only those of the first."""
     methods: set[str] = set()
-    for route in request.app.routes:
+    for route in leaf_routes(request.app.routes):
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
+            methods |= route.methods or set()
     return sorted(methods)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import TypeAdapter
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 
 from joinstream import __version__
-from joinstream.http.routing import ApiRoute, Operation
+from joinstream.http.routing import ApiRoute, Operation, leaf_routes
 
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -24,7 +24,11 @@ Described = tuple[str, Operation]
 
 def openapi_document(routes: Iterable[BaseRoute], server: str) -> dict[str, Any]:
     """Describe every route made with `operation`; `server` is the path all others start with."""
-    operations = list(_operations(routes))
+    operations = [
+        (route.path, route.operation)
+        for route in leaf_routes(routes)
+        if isinstance(route, ApiRoute)
+    ]
     schemas, definitions = _schemas(operations)
     paths: dict[str, Any] = {}
     for path, operation in operations:
@@ -41,14 +45,6 @@ def openapi_document(routes: Iterable[BaseRoute], server: str) -> dict[str, Any]
         "paths": paths,
         "components": {"schemas": {**definitions, "Error": _ERROR}},
     }
-
-
-def _operations(routes: Iterable[BaseRoute]) -> Iterator[Described]:
-    for route in routes:
-        if isinstance(route, Mount):
-            yield from _operations(route.routes)
-        elif isinstance(route, ApiRoute):
-            yield route.path, route.operation
 
 
 def _schemas(operations: list[Described]) -> tuple[dict[Any, Any], dict[str, Any]]:

@@ -1,13 +1,13 @@
 """Routes that know what they take and give, so that /openapi.json can never be out of date."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from joinstream.http.parse import body_as
 
@@ -77,3 +77,12 @@ def operation_with_body(
     route = ApiRoute(path, endpoint, methods=[method])
     route.operation = Operation(method, summary, body, returns, query or {}, status, content)
     return route
+
+
+def leaf_routes(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    """The routes themselves, also those below a mount; their paths lack the mount's prefix."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from leaf_routes(route.routes)
+        elif isinstance(route, Route):
+            yield route

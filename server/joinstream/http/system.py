@@ -13,7 +13,7 @@ from joinstream import __version__
 from joinstream.http.openapi import openapi_document
 from joinstream.http.parse import query_bool
 from joinstream.http.respond import json_response
-from joinstream.http.routing import operation
+from joinstream.http.routing import leaf_routes, operation
 from joinstream.http.services import services
 
 
@@ -29,7 +29,7 @@ async def ok(request: Request) -> Response:
 
 
 async def info(request: Request) -> Response:
-    paths = {getattr(route, "path", "") for route in request.app.routes}
+    paths = {route.path for route in leaf_routes(request.app.routes)}
     return json_response(
         {
             "version": __version__,
