@@ -12,6 +12,8 @@ from enum import IntEnum
 from typing import NamedTuple
 from uuid import UUID
 
+MAX_K = 2**32 - 1
+
 
 class EventId(NamedTuple):
     """Position of an event in its thread's log; compares as (epoch, k)."""
@@ -31,6 +33,10 @@ class EventId(NamedTuple):
         ):
             raise ValueError(f"{text!r} is not an event id; ids look like 3-17")
         return cls(int(epoch), int(k or 0))
+
+    def before(self) -> "EventId":
+        """The largest id that is smaller than this one."""
+        return EventId(self.epoch, self.k - 1) if self.k else EventId(self.epoch - 1, MAX_K)
 
 
 class FrameKind(IntEnum):

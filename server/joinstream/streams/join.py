@@ -1,0 +1,259 @@
+"""The join algorithm: what a reader of a run or thread gets, from wherever it begins.
+
+One generator serves every reader. It stands on three facts: the subscription was confirmed before
+anything was read; an event is in the log before it is published; a run's terminal status is
+committed before its END is appended. What the queue shows to be missing is read from the log; what
+the log does not have is announced as a Gap; the end that nobody announced is found by looking at
+the row, on the clock.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final, Literal
+from uuid import UUID
+
+from joinstream.domain.events import EventId, Frame, FrameBatch, FrameKind
+from joinstream.ports import DIRTY, NUDGED, EventLog, Subscription
+from joinstream.streams.position import Gap, Position
+
+__all__ = ["Cursor", "Ended", "FrameBatch", "Gap", "Heartbeat", "StreamItem", "follow"]
+
+log = logging.getLogger(__name__)
+
+Cursor = EventId | Literal["start", "now"]
+HasEnded = Callable[[], Awaitable[bool]]
+
+_LOG_RETRY_SECONDS = 1.0
+_LOG_PATIENCE_SECONDS = 5.0
+"""How long a reader of an ended run waits for a log that cannot be reached."""
+_STATUS_LIMIT_SECONDS = 2.0
+_SPREAD_SECONDS = 2.0
+"""After a reconnect all readers look at their rows, but not all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """It is time to show the client that the connection lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run is over, and its END is not in the log."""
+
+
+StreamItem = FrameBatch | Heartbeat | Gap | Ended
+_HEARTBEAT: Final = Heartbeat()
+
+
+async def follow(
+    log: EventLog,
+    subscription: Subscription,
+    *,
+    stream: UUID,
+    run_id: UUID | None,
+    cursor: Cursor,
+    has_ended: HasEnded,
+    heartbeat: float = 5.0,
+    status_every: float = 15.0,
+) -> AsyncIterator[StreamItem]:
+    """Every frame after `cursor`, in order and once, over a subscription that is confirmed.
+
+    Of a run: until its END, or until `has_ended` says that the row is terminal. Of a whole thread
+    (`run_id` None): forever. `heartbeat` and `status_every` are seconds and kept by the clock,
+    however busy the stream is. Neither an unreachable log nor a failing `has_ended` ends it.
+    """
+    clock = asyncio.get_running_loop().time
+    reader = _Reader(log, stream, run_id, cursor, has_ended, status_every)
+    beat_at = clock() + heartbeat
+    while not reader.done:
+        now = clock()
+        if now >= beat_at:
+            beat_at = now + heartbeat
+            yield _HEARTBEAT
+        elif now >= reader.read_at:
+            for item in await reader.read_log(now):
+                yield item
+        elif now >= reader.check_at:
+            await reader.check_row(now)
+        else:
+            due = min(beat_at, reader.read_at, reader.check_at)
+            received = await subscription.receive(due - now)
+            if isinstance(received, FrameBatch):
+                if reader.take_whole(received):
+                    yield received
+                else:
+                    for item in reader.take(received):
+                        yield item
+            elif received is not None:
+                reader.heed(received, clock())
+
+
+class _Reader:
+    """The state of one `follow`: its position, and when it next reads the log and the row."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        stream: UUID,
+        run_id: UUID | None,
+        cursor: Cursor,
+        has_ended: HasEnded,
+        status_every: float,
+    ) -> None:
+        self._log = log
+        self._stream = stream
+        self._run_id = run_id
+        # Epochs begin at 1: an id of epoch 0 stands before everything.
+        self._cursor = "start" if isinstance(cursor, EventId) and cursor.epoch == 0 else cursor
+        self._has_ended = has_ended
+        self._status_every = status_every
+        self._position = Position(run_id)
+        self._located = False
+        self._log_failed = False
+        self._held: Sequence[Frame] = ()
+        self._row_ended = False
+        self._joined_late = False
+        self._checks = 0
+        self._patience_ends = inf
+        self.read_at = 0.0
+        self.check_at = 0.0
+        self.done = False
+
+    def take_whole(self, batch: FrameBatch) -> bool:
+        """The fast path: the batch follows and can be handed on untouched."""
+        if self.read_at != inf or not self._position.take_whole(batch):
+            return False
+        self.done = self._position.ended
+        return True
+
+    def take(self, batch: FrameBatch) -> list[FrameBatch | Gap]:
+        """Place what follows; what does not waits for the log to be read."""
+        if self.read_at != inf:
+            return []  # the log is about to be read, and has these frames too
+        items, self._held = self._position.place(batch.frames, authoritative=False)
+        if self._held:
+            self.read_at = 0.0
+        self.done = self._position.ended
+        return items
+
+    def heed(self, hint: Literal["dirty", "nudged"], now: float) -> None:
+        if hint == NUDGED:
+            self.check_at = min(self.check_at, now)
+            return
+        assert hint == DIRTY
+        self._position.anywhere = False
+        self.read_at = min(self.read_at, now)
+        self.check_at = min(self.check_at, now + random.uniform(0, _SPREAD_SECONDS))
+
+    async def check_row(self, now: float) -> None:
+        """Ask whether the run is over; either way, look into the log for what nobody announced."""
+        self._checks += 1
+        self._row_ended = self._run_id is not None and await self._ask_row()
+        if self._row_ended:
+            self._joined_late = self._checks == 1
+            self._patience_ends = now + _LOG_PATIENCE_SECONDS
+            self.check_at = inf
+        else:
+            self.check_at = now + self._status_every * random.uniform(0.9, 1.1)
+        if self._row_ended or self._checks > 1:
+            self.read_at = min(self.read_at, now)
+
+    async def _ask_row(self) -> bool:
+        try:
+            async with asyncio.timeout(_STATUS_LIMIT_SECONDS):
+                return await self._has_ended()
+        except Exception as error:
+            log.warning("cannot tell whether run %s has ended: %r", self._run_id, error)
+            return False
+
+    async def read_log(self, now: float) -> list[StreamItem]:
+        """Take one step towards the log's top: find the position, or read a page."""
+        try:
+            if not self._located:
+                return list(await self._locate())
+            return await self._read_page()
+        except ConnectionError as error:
+            return self._without_log(error, now)
+
+    async def _locate(self) -> list[Gap]:
+        gaps: list[Gap] = []
+        self.read_at = 0.0
+        if isinstance(self._cursor, EventId):
+            self._position.move_to(self._cursor)
+            self._position.at_boundary = False
+        elif self._cursor == "now":
+            gaps = await self._locate_now()
+        elif self._run_id is not None:
+            gaps = await self._locate_start(self._run_id)
+        self._located = True
+        return gaps
+
+    async def _locate_now(self) -> list[Gap]:
+        top = await self._log.top(self._stream)
+        self._position.move_to(top)
+        self._position.anywhere = top is None
+        if not self._log_failed:
+            self.read_at = inf
+        elif top is not None:
+            # What was appended while the log could not be reached may be among what was asked for.
+            return [Gap(None, top)]
+        return []
+
+    async def _locate_start(self, run_id: UUID) -> list[Gap]:
+        top = await self._log.top(self._stream)
+        first = await self._log.first_of_run(self._stream, run_id)
+        if first is None:
+            self._position.move_to(top)
+            self.read_at = 0.0 if self._log_failed else inf
+            return []
+        self._position.move_to(first.prev)
+        return [Gap(None, first.prev)] if first.id.k > 0 else []
+
+    async def _read_page(self) -> list[StreamItem]:
+        page = await self._log.read(self._stream, self._position.last)
+        items: list[StreamItem] = list(self._place(page.frames))
+        if page.more or self.done:
+            return items
+        held, self._held = self._held, ()
+        items += self._place(held)
+        self.read_at = inf
+        if self._row_ended and not self.done:
+            if await self._may_have_missed():
+                items.append(Gap(self._position.last, None))
+            items.append(Ended())
+            self.done = True
+        return items
+
+    def _place(self, frames: Sequence[Frame]) -> list[FrameBatch | Gap]:
+        items, _ = self._position.place(frames, authoritative=True)
+        self.done = self._position.ended
+        return items
+
+    def _without_log(self, error: ConnectionError, now: float) -> list[StreamItem]:
+        log.debug("the log of %s cannot be read: %s", self._stream, error)
+        self._log_failed = True
+        self._held = ()
+        self.read_at = now + _LOG_RETRY_SECONDS
+        if now < self._patience_ends:
+            return []
+        self.done = True
+        return [Gap(self._position.last, None), Ended()]
+
+    async def _may_have_missed(self) -> bool:
+        """Whether a run that is over without an END had events this reader should have got."""
+        if self._position.seen:
+            return True
+        if not self._joined_late:
+            assert self._run_id is not None
+            return await self._log.first_of_run(self._stream, self._run_id) is not None
+        if isinstance(self._cursor, EventId):
+            return not await self._is_end_of_run(self._cursor)
+        return self._cursor == "start"
+
+    async def _is_end_of_run(self, id: EventId) -> bool:
+        page = await self._log.read(self._stream, id.before(), limit=1)
+        return any(frame.id == id and frame.kind is FrameKind.END for frame in page.frames)
