@@ -17,8 +17,14 @@ from joinstream.settings import Settings
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
 from joinstream.store.runs import PostgresRuns
-from joinstream.streams.memory import MemoryBus
-from joinstream.streams.redis import open_redis_bus
+from joinstream.streams.memory import MemoryStreams
+from joinstream.streams.redis import (
+    RedisConnections,
+    RedisEventHub,
+    RedisEventLog,
+    RedisPubSub,
+    RedisSignals,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ def database_uri(settings: Settings) -> str:
 
 @asynccontextmanager
 async def open_backends(
-    settings: Settings, *, application_name: str, memory_bus: MemoryBus | None = None
+    settings: Settings, *, application_name: str, memory_bus: MemoryStreams | None = None
 ) -> AsyncIterator[Backends]:
     """Connect everything. Raises StartupError in one line when something cannot be reached."""
     pool = await create_pool(
@@ -70,14 +76,40 @@ async def open_backends(
 
 
 @asynccontextmanager
-async def _open_bus(settings: Settings, memory_bus: MemoryBus | None) -> AsyncIterator[Bus]:
+async def _open_bus(settings: Settings, memory_bus: MemoryStreams | None) -> AsyncIterator[Bus]:
     if memory_bus is not None:
         yield Bus(memory_bus, memory_bus, memory_bus)
         return
+    connections = _redis_connections(settings)
+    try:
+        async with RedisPubSub(connections) as pubsub:
+            yield Bus(
+                RedisEventLog(
+                    connections,
+                    max_entries=settings.stream_log_max_entries,
+                    max_bytes=settings.stream_log_max_bytes,
+                ),
+                RedisEventHub(connections, pubsub),
+                RedisSignals(connections, pubsub),
+            )
+    finally:
+        await connections.aclose()
+
+
+def _redis_connections(settings: Settings) -> RedisConnections:
     if settings.redis_uri is None:
         raise StartupError(
             "REDIS_URI is not set: give the address of a Redis server, or use `joinstream dev`, "
             "which needs none."
         )
-    async with open_redis_bus(settings) as (events, hub, signals):
-        yield Bus(events, hub, signals)
+    try:
+        return RedisConnections.open(
+            settings.redis_uri.get_secret_value(),
+            key_prefix=settings.redis_key_prefix,
+            cluster=settings.redis_cluster,
+            max_connections=settings.redis_max_connections,
+        )
+    except ValueError as error:
+        raise StartupError(
+            f"REDIS_URI cannot be read ({error}); it looks like redis://host:6379/0."
+        ) from None

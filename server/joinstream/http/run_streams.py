@@ -146,7 +146,7 @@ def _sse_of(batch: FrameBatch, asked: frozenset[str] | None) -> bytes:
 
 async def _gap(request: Request, run: Run, gap: Gap) -> bytes:
     """Say which events are missing, then give the thread's current values in their place."""
-    missing = {"after": gap.after and str(gap.after), "before": gap.before and str(gap.before)}
+    missing = {"from": gap.after and str(gap.after), "to": gap.until and str(gap.until)}
     values = await services(request).run_streams.current_values(run)
     return sse_bytes("gap", dumps(missing), None) + sse_bytes("values", dumps(values), None)
 

@@ -12,7 +12,7 @@ from joinstream.domain.runs import CancelAction
 from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.runs import RunStore
 from joinstream.services.runs import Runs
-from joinstream.streams.join import FollowItem, follow
+from joinstream.streams.join import StreamItem, follow
 
 Cursor = EventId | Literal["start", "now"]
 
@@ -26,7 +26,7 @@ class RunStream:
     """An open subscription to a run's events; `close` it when done."""
 
     run: Run
-    items: AsyncIterator[FollowItem]
+    items: AsyncIterator[StreamItem]
     _open: AsyncExitStack
 
     async def close(self) -> None:

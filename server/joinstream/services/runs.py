@@ -1,5 +1,6 @@
 """Runs: creating, reading, cancelling and deleting them."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -21,10 +22,8 @@ from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.runs import Claimant, Created, RunStore
 
 
-class ResolveAssistant(Protocol):
-    async def __call__(self, assistant: str) -> Assistant:
-        """By id or graph name. Raises NotFound for an unknown id, Unprocessable for a name."""
-        ...
+ResolveAssistant = Callable[[str], Awaitable[Assistant]]
+"""By id or graph name. Raises NotFound for an unknown id, Unprocessable for an unknown name."""
 
 
 class LocalWorker(Protocol):
@@ -168,7 +167,9 @@ class Runs:
         action: CancelAction,
     ) -> None:
         """Cancel runs by status, or by thread and ids. Raises NotFound when none was active."""
-        statuses = ["pending", "running"] if status is None or status == "all" else [status]
+        statuses: list[str] = (
+            [status] if status in ("pending", "running") else ["pending", "running"]
+        )
         active = await self.store.active(statuses, thread_id, run_ids)
         cancelled = 0
         for run in active:

@@ -40,7 +40,6 @@ class PostgresAssistants:
             [assistant.graph_id for assistant in assistants],
             [assistant.name for assistant in assistants],
             [assistant.description for assistant in assistants],
-            ASSISTANT_FIELDS,
             SYSTEM_METADATA,
         )
 

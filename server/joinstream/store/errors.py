@@ -10,7 +10,6 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
 )
 """Not reachable, going down, out of connections, or too slow to answer in time."""
 
@@ -24,6 +23,11 @@ def as_request_error(error: Exception) -> RequestError | None:
         return PayloadTooLarge(f"The value is larger than Postgres can store ({error}).")
     if isinstance(error, _NOT_STORABLE):
         return Unprocessable(f"The value holds text that Postgres cannot store ({error}).")
-    if isinstance(error, _AWAY):
+    if isinstance(error, _AWAY) or _is_of_a_closed_connection(error):
         return Unavailable("Postgres cannot be reached right now; try again.")
     return None
+
+
+def _is_of_a_closed_connection(error: Exception) -> bool:
+    """asyncpg has one class for a connection that is gone and for mistakes in our own calls."""
+    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
