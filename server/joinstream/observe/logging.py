@@ -18,7 +18,11 @@ def configure_logging(level: str, *, as_json: bool, color: bool) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=color and sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=color and sys.stderr.isatty(),
+            # the default one prints local variables, which may hold secrets
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
