@@ -80,7 +80,7 @@ async def _open_bus(settings: Settings, memory_bus: MemoryStreams | None) -> Asy
     if memory_bus is not None:
         yield Bus(memory_bus, memory_bus, memory_bus)
         return
-    connections = _redis_connections(settings)
+    connections = redis_connections(settings)
     try:
         async with RedisPubSub(connections) as pubsub:
             yield Bus(
@@ -96,7 +96,8 @@ async def _open_bus(settings: Settings, memory_bus: MemoryStreams | None) -> Asy
         await connections.aclose()
 
 
-def _redis_connections(settings: Settings) -> RedisConnections:
+def redis_connections(settings: Settings) -> RedisConnections:
+    """Raises StartupError when no address is set, or one that cannot be read."""
     if settings.redis_uri is None:
         raise StartupError(
             "REDIS_URI is not set: give the address of a Redis server, or use `joinstream dev`, "

@@ -1,0 +1,155 @@
+"""Commands and their options."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from joinstream import __version__
+from joinstream.processes.exits import leave, one_line_errors
+
+app = typer.Typer(
+    name="joinstream",
+    help="Runs LangGraph graphs as durable background runs, with streams to leave and rejoin.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DEV_PORT = 2024
+SERVE_PORT = 8000
+THIS_MACHINE = "127.0.0.1"
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default=False),
+]
+Config = Annotated[Path, typer.Option(help="The project's langgraph.json.")]
+JobsPerWorker = Annotated[
+    int | None,
+    typer.Option(min=1, help="Runs executed at a time; N_JOBS_PER_WORKER.", show_default="10"),
+]
+DEFAULT_CONFIG = Path("langgraph.json")
+
+
+def main() -> None:
+    """Entry point of the distribution."""
+    with one_line_errors():
+        app()
+
+
+@app.command()
+def dev(
+    host: Host = THIS_MACHINE,
+    port: Port = None,
+    config: Config = DEFAULT_CONFIG,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the embedded Postgres keeps its data.", show_default=".joinstream"
+        ),
+    ] = None,
+    jobs_per_worker: JobsPerWorker = None,
+    reload: Annotated[
+        bool,
+        typer.Option("--reload/--no-reload", help="Start anew when the project's files change."),
+    ] = True,
+) -> None:
+    """Everything for development, in one command: API, worker, Postgres. Port 2024."""
+    from joinstream.processes.dev_options import DevOptions, choose_data_dir
+    from joinstream.processes.listening import listen
+    from joinstream.settings import load_settings
+
+    listener = listen(host, _port(load_settings(port=port).port, DEV_PORT))
+    options = DevOptions(config, choose_data_dir(data_dir), jobs_per_worker)
+    if reload:
+        from joinstream.processes.dev import run_with_reload
+
+        leave(run_with_reload(options, listener))
+    from joinstream.processes.dev_server import run_dev_server
+
+    run_dev_server(options, listener)
+    leave(0)
+
+
+@app.command()
+def serve(
+    host: Host = THIS_MACHINE,
+    port: Port = None,
+    config: Config = DEFAULT_CONFIG,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Worker processes; 0 for an API only; JOINSTREAM_WORKERS.", show_default="1"
+        ),
+    ] = None,
+) -> None:
+    """The API and its workers, over DATABASE_URI and REDIS_URI. Port 8000."""
+    from joinstream.processes.listening import listen
+    from joinstream.settings import load_settings
+
+    listener = listen(host, _port(load_settings(port=port).port, SERVE_PORT))
+    from joinstream.processes.serve import run_server
+
+    run_server(config, listener, workers)
+    leave(0)
+
+
+@app.command()
+def worker(config: Config = DEFAULT_CONFIG, jobs_per_worker: JobsPerWorker = None) -> None:
+    """One worker without an API, over DATABASE_URI and REDIS_URI."""
+    from joinstream.processes.worker import run_worker
+
+    run_worker(config, jobs_per_worker)
+    leave(0)
+
+
+@app.command()
+def migrate(
+    config: Config = DEFAULT_CONFIG,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit code 1 when something is missing.")
+    ] = False,
+) -> None:
+    """Bring the database of DATABASE_URI to the schema of this release."""
+    from joinstream.cli.migrate import run_migrate
+
+    raise typer.Exit(run_migrate(config, check_only=check))
+
+
+@app.command()
+def doctor(config: Config = DEFAULT_CONFIG) -> None:
+    """Check Python, the project, Postgres and Redis, and say how to mend what is wrong."""
+    from joinstream.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(config))
+
+
+@app.command()
+def tail(
+    thread_id: Annotated[UUID, typer.Argument(help="The thread to follow.")],
+    run_id: Annotated[UUID | None, typer.Argument(help="Only this run, from its start.")] = None,
+    url: Annotated[
+        str, typer.Option(help="Where the API is.")
+    ] = f"http://{THIS_MACHINE}:{DEV_PORT}",
+    full: Annotated[
+        bool, typer.Option("--full", help="Whole events, not only a line each.")
+    ] = False,
+) -> None:
+    """Print the events of a thread, or of one run, as they happen."""
+    from joinstream.cli.tail import run_tail
+
+    raise typer.Exit(run_tail(url, thread_id, run_id, full=full))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(f"joinstream {__version__}")
+
+
+def _port(given: int | None, default: int) -> int:
+    return default if given is None else given

@@ -1,0 +1,145 @@
+"""`joinstream doctor`: one check per thing that a start needs, each with its remedy."""
+
+import asyncio
+import platform
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.exceptions import RedisError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from joinstream import __version__
+from joinstream.backends import database_uri, redis_connections
+from joinstream.errors import StartupError
+from joinstream.processes.preparation import read_settings
+from joinstream.project import load_project
+from joinstream.settings import Settings, load_settings
+from joinstream.store.embedded.binaries import find_binaries
+from joinstream.store.migrate import pending
+from joinstream.store.pool import create_pool
+
+OLDEST_PYTHON = (3, 11)
+OLDEST_REDIS = (6, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`remedy` is None when all is well."""
+
+    subject: str
+    state: str
+    remedy: str | None = None
+
+
+def run_doctor(config: Path) -> int:
+    """Print what was found; 1 when something is wrong."""
+    findings = asyncio.run(_examine(config))
+    Console().print(_table(findings))
+    return 1 if any(finding.remedy for finding in findings) else 0
+
+
+async def _examine(config: Path) -> list[Finding]:
+    return [finding async for finding in _findings(config)]
+
+
+async def _findings(config: Path) -> AsyncIterator[Finding]:
+    yield _python()
+    yield Finding("joinstream", __version__)
+    try:
+        settings = read_settings(config) if config.exists() else load_settings()
+    except StartupError as error:
+        yield Finding("settings", "cannot be used", str(error))
+        return
+    yield Finding("settings", "fine")
+    yield _project(config)
+    yield await _postgres(settings)
+    yield await _redis(settings)
+
+
+def _python() -> Finding:
+    state = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("Python", state, "Install Python {}.{} or newer.".format(*OLDEST_PYTHON))
+    return Finding("Python", state)
+
+
+def _project(config: Path) -> Finding:
+    try:
+        project = load_project(config)
+    except StartupError as error:
+        return Finding("project", "cannot be loaded", str(error))
+    return Finding("project", f"{config}: {', '.join(project.graph_ids)}")
+
+
+async def _postgres(settings: Settings) -> Finding:
+    if settings.database_uri is None:
+        return _embedded_postgres()
+    try:
+        version, missing = await _postgres_state(database_uri(settings))
+    except StartupError as error:
+        return Finding("Postgres", "cannot be used", str(error))
+    if missing:
+        state = f"{version}, not migrated: {', '.join(missing)}"
+        return Finding("Postgres", state, "Run `joinstream migrate`.")
+    return Finding("Postgres", f"{version}, migrated")
+
+
+async def _postgres_state(uri: str) -> tuple[str, list[str]]:
+    pool = await create_pool(uri, max_size=1, application_name="joinstream doctor")
+    try:
+        version = await pool.fetchval("show server_version")
+        async with pool.acquire() as connection:
+            return str(version), await pending(connection)
+    finally:
+        await pool.close()
+
+
+def _embedded_postgres() -> Finding:
+    try:
+        binaries = find_binaries()
+    except StartupError as error:
+        return Finding("Postgres", "none", str(error))
+    version = binaries.parent.name.removeprefix("pginstall")
+    return Finding("Postgres", f"DATABASE_URI is not set: `dev` brings Postgres {version}")
+
+
+async def _redis(settings: Settings) -> Finding:
+    if settings.redis_uri is None:
+        return Finding("Redis", "REDIS_URI is not set: `dev` needs none, `serve` does")
+    try:
+        version = await _redis_version(settings)
+    except StartupError as error:
+        return Finding("Redis", "cannot be used", str(error))
+    except (RedisError, OSError) as error:
+        remedy = "Check the address in REDIS_URI, the password and that the server runs."
+        return Finding("Redis", f"cannot be reached ({type(error).__name__}: {error})", remedy)
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
+        return Finding("Redis", version, "Upgrade to Redis {}.{} or newer.".format(*OLDEST_REDIS))
+    return Finding("Redis", version)
+
+
+async def _redis_version(settings: Settings) -> str:
+    connections = redis_connections(settings)
+    try:
+        found = await connections.client.info("server")
+    finally:
+        await connections.aclose()
+    # A Cluster answers once per node.
+    nodes = [found] if "redis_version" in found else list(found.values())
+    return min(str(node["redis_version"]) for node in nodes)
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(show_lines=False, title_justify="left")
+    table.add_column("")
+    table.add_column("what", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    table.add_column("remedy", overflow="fold")
+    for finding in findings:
+        mark = "[red]✗[/]" if finding.remedy else "[green]✓[/]"
+        table.add_row(mark, finding.subject, escape(finding.state), escape(finding.remedy or ""))
+    return table

@@ -1,0 +1,75 @@
+"""uvicorn, told from outside when to stop, and telling when it answers."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from joinstream.errors import StartupError
+
+UNFINISHED_REQUEST_SECONDS = 10.0
+"""How long a request may go on after the stop; streams are ended at once."""
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep idle connections, so that none is closed while it is picked up."""
+
+
+class ApiServer(uvicorn.Server):
+    """Serves an app on a socket that is listening already.
+
+    `on_ready` is called once requests are answered; `end_streams` when the stop begins, for
+    responses that would not end by themselves.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        *,
+        on_ready: Callable[[], None],
+        end_streams: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                loop="none",
+                lifespan="on",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=int(UNFINISHED_REQUEST_SECONDS),
+            )
+        )
+        self._listener = listener
+        self._on_ready = on_ready
+        self._end_streams = end_streams
+
+    async def run_until_stopped(self) -> None:
+        """Serve until `stop`. Raises StartupError when the app's own start-up fails."""
+        try:
+            await self.serve(sockets=[self._listener])
+        except SystemExit as error:
+            raise StartupError(
+                "The application's start-up failed; the log above says why."
+            ) from error
+
+    def stop(self) -> None:
+        """Take no more connections, end the streams, let requests finish."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are for the whole process to handle, not for its web server."""
+        yield

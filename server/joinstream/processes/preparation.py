@@ -1,0 +1,45 @@
+"""What every process does first: the project's environment, settings, logs, the project itself."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from joinstream.errors import StartupError
+from joinstream.observe.logging import configure_logging
+from joinstream.project import Project, apply_environment, load_project, read_config
+from joinstream.settings import Settings, load_settings
+from joinstream.store.migrate import pending
+
+
+class Prepared(NamedTuple):
+    """What a process needs to know before it connects to anything."""
+
+    settings: Settings
+    project: Project
+
+
+def prepare(config: Path, **overrides: Any) -> Prepared:
+    """`overrides` of settings are by field name; None means: not given.
+
+    The environment of `langgraph.json` is set first, for settings may be in it.
+    Raises StartupError.
+    """
+    settings = read_settings(config, **overrides)
+    return Prepared(settings, load_project(config))
+
+
+def read_settings(config: Path, **overrides: Any) -> Settings:
+    """Settings, and logging set up accordingly. Raises StartupError."""
+    apply_environment(read_config(config), config.resolve().parent)
+    settings = load_settings(**overrides)
+    configure_logging(settings.log_level, as_json=settings.log_json, color=settings.log_color)
+    return settings
+
+
+async def require_migrated(database_uri: str) -> None:
+    """Raises StartupError when the database lacks migrations of this release."""
+    missing = await pending(database_uri)
+    if missing:
+        raise StartupError(
+            f"The database lacks {len(missing)} migrations (from {missing[0]}): "
+            "run `joinstream migrate` first."
+        )

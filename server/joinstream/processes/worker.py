@@ -1,0 +1,41 @@
+"""`joinstream worker`, and the worker children of `joinstream serve`.
+
+`main` is where such a child begins.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from joinstream.backends import database_uri
+from joinstream.processes.exits import leave, one_line_errors
+from joinstream.processes.link import LinkToParent
+from joinstream.processes.loops import run_loop
+from joinstream.processes.preparation import Prepared, prepare, require_migrated
+from joinstream.worker.main import run_worker_process
+
+
+def run_worker(
+    config: Path, jobs_per_worker: int | None, parent: LinkToParent | None = None
+) -> None:
+    """Work until a signal or, as a child, the end of the parent. Raises StartupError."""
+    prepared = prepare(config, n_jobs_per_worker=jobs_per_worker)
+    run_loop(_work(prepared, parent))
+
+
+async def _work(prepared: Prepared, parent: LinkToParent | None) -> None:
+    await require_migrated(database_uri(prepared.settings))
+    if parent is not None:
+        parent.when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    await run_worker_process(*prepared)
+
+
+def main() -> None:
+    """Entry of the child: link descriptor and options as start_child passes them."""
+    parent = LinkToParent(int(sys.argv[1]))
+    content = json.loads(sys.argv[2])
+    with one_line_errors():
+        run_worker(Path(content["config"]), content["jobs_per_worker"], parent)
+    leave(0)
