@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.support.postgres import PostgresForTests, running_postgres
+from tests.support.redis import RedisServer, running_redis
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,17 @@ async def empty_database_uri(postgres: PostgresForTests) -> AsyncIterator[str]:
     uri = await postgres.fresh_database(migrated=False)
     yield uri
     await postgres.drop_database(uri)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The session's Redis, shared by tests that leave it running."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis_server() -> Iterator[RedisServer]:
+    """A Redis that the test may kill and start as it likes."""
+    with running_redis() as server:
+        yield server

@@ -21,8 +21,8 @@ accepted, so an event is in the log whenever it is on the wire. The first event 
 had to drop while Redis was away shows as a hole. Nothing about Redis ever fails or delays a run: a
 publisher holds events for a moment, then drops and counts them.
 
-**Ending.** Events are flushed, then the terminal status is committed, then END is appended. A reader
-that saw the row running was subscribed before, and gets END; a reader that saw it terminal finds
+**Ending.** Events are flushed, the terminal status is committed, and only then END appended. Who
+saw the row running was subscribed before, and gets END; who saw it terminal finds
 every event in the log.
 
 **Subscribing.** A subscription counts from Redis's confirmation. Each later confirmation means that

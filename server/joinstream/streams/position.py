@@ -51,8 +51,8 @@ class Position:
 
     def take_whole(self, batch: FrameBatch) -> bool:
         """Advance over the batch if it follows without a hole and is wanted as it is."""
-        first = batch.frames[0]
-        if not batch.seamless or first.prev is None or first.prev != self.last:
+        prev = batch.frames[0].prev
+        if prev is None or prev != self.last or not batch.seamless:
             return False
         if self._run_id is not None and batch.run_id != self._run_id:
             return False

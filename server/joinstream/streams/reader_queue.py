@@ -53,11 +53,12 @@ class ReaderQueue:
         self._wake()
 
     async def receive(self, timeout: float) -> Item | None:
-        if not self._items:
+        items = self._items
+        if not items:
             await self._wait(timeout)
-            if not self._items:
+            if not items:
                 return None
-        item = self._items.popleft()
+        item = items.popleft()
         if isinstance(item, FrameBatch):
             self._bytes -= item.size
         return item
