@@ -206,11 +206,12 @@ end $$;
 
 -- Ends an executing run and hands its thread on. Fenced by the epoch.
 -- outcome: finished | cancelled (a cancel came first: finish as it says) | lost.
+-- work_waits: a run could be claimed now, so the free slot is worth a look.
 -- p_status 'rollback' deletes the run. p_values null leaves the thread's values as they are.
 create function finish_run_v1(
     p_run_id uuid, p_epoch bigint, p_status text, p_result json, p_error jsonb,
     p_values jsonb, p_interrupts jsonb, p_more_to_do boolean, p_thread_error jsonb,
-    out outcome text, out cancel_action text, out cancel_reason text
+    out outcome text, out cancel_action text, out cancel_reason text, out work_waits boolean
 )
 language plpgsql as $$
 declare
@@ -262,6 +263,8 @@ begin
         where t.thread_id = ended.thread_id;
         perform unblock_next_run_v1(ended.thread_id);
     end if;
+    work_waits := exists (
+        select from runs where status = 'pending' and not blocked and run_after <= now());
     outcome := 'finished';
 end $$;
 

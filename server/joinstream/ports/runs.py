@@ -33,10 +33,14 @@ class CancelRequest(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """`cancel` is what to end the run with when the outcome is `cancelled`."""
+    """`cancel` is what to end the run with when the outcome is `cancelled`.
+
+    `work_waits`: another run could be claimed at once.
+    """
 
     outcome: Literal["finished", "cancelled", "lost"]
     cancel: CancelRequest | None
+    work_waits: bool
 
 
 class Result(NamedTuple):

@@ -50,7 +50,7 @@ class RunStreams:
             subscription = await stack.enter_async_context(self.hub.subscribe(new.thread_id))
             cursor: Cursor = "start" if new.temporary else await self._top(new.thread_id)
             run = await self.runs.create(new)
-            return self._stream(run, cursor, subscription, stack.pop_all())
+            return self._stream(run, cursor, subscription, stack.pop_all(), is_new=True)
 
     async def join(self, run: Run, cursor: Cursor) -> RunStream:
         """Follow a run from the cursor on; one that has ended gives what the log still holds."""
@@ -96,15 +96,29 @@ class RunStreams:
             return "start"
 
     def _stream(
-        self, run: Run, cursor: Cursor, subscription: Subscription, stack: AsyncExitStack
+        self,
+        run: Run,
+        cursor: Cursor,
+        subscription: Subscription,
+        stack: AsyncExitStack,
+        *,
+        is_new: bool = False,
     ) -> RunStream:
+        async def has_ended() -> bool:
+            """A new run's first look is spared: it cannot have ended before the subscription."""
+            nonlocal is_new
+            if is_new:
+                is_new = False
+                return False
+            return await self.runs.has_ended(run.run_id)
+
         items = follow(
             self.events,
             subscription,
             stream=run.thread_id,
             run_id=run.run_id,
             cursor=cursor,
-            has_ended=lambda: self.runs.has_ended(run.run_id),
+            has_ended=has_ended,
             heartbeat=self.heartbeat_seconds,
         )
         return RunStream(run, items, stack)

@@ -1,5 +1,6 @@
 """Runs: creating, reading, cancelling and deleting them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from joinstream.errors import BadRequest, Conflict, NotFound
 from joinstream.ports import EventLog, Signals
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.runs import Claimant, Created, RunStore
-
 
 ResolveAssistant = Callable[[str], Awaitable[Assistant]]
 """By id or graph name. Raises NotFound for an unknown id, Unprocessable for an unknown name."""
@@ -109,11 +109,18 @@ class Runs:
         run = self._created_run(new, created)
         if created.outcome == "claimed" and local is not None:
             local.submit(run)
+        elif new.delay_seconds > 0:
+            self._wake_workers_in(new.delay_seconds)
         elif not reserved:
             await self.signals.wake_workers()
         if created.other_run is not None:
             await self.signals.nudge_cancel(created.other_run)
         return run
+
+    def _wake_workers_in(self, seconds: float) -> None:
+        """A delayed run starts on time while this process lives, else at a worker's next poll."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds, lambda: loop.create_task(self.signals.wake_workers()))
 
     @staticmethod
     def _created_run(new: NewRun, created: Created) -> Run:

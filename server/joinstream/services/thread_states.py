@@ -219,7 +219,10 @@ def _as_bad_request(*kinds: type[Exception]) -> Iterator[None]:
     except RequestError:
         raise
     except kinds as error:
-        raise BadRequest(str(error) or type(error).__name__) from error
+        failure = failure_of(error)
+        raise BadRequest(
+            f"The graph does not take this: {failure['error']}: {failure['message']}"
+        ) from error
 
 
 def _unknown(thread_id: ThreadId) -> NotFound:

@@ -125,7 +125,7 @@ class PostgresRuns:
             ending.more_to_do,
             ending.thread_error,
         )
-        return Finished(row["outcome"], _cancel_request(row))
+        return Finished(row["outcome"], _cancel_request(row), bool(row["work_waits"]))
 
     async def release(self, run: Run) -> bool:
         released: bool = await self._database.fetchval(_QUERIES["release"], run.run_id, run.epoch)

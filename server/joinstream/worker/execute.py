@@ -68,16 +68,17 @@ class Executor:
     project: Project
     limits: RunLimits
 
-    async def execute(self, active: ActiveRun) -> None:
-        """Execute and end the run, whatever its graph does."""
+    async def execute(self, active: ActiveRun) -> bool:
+        """Execute and end the run, whatever its graph does; whether other runs wait for a slot."""
         run = active.run
         retention = self.limits.retention(resumable=run.kwargs["resumable"])
         publisher = RunPublisher(self.events, run.thread_id, run.run_id, run.epoch, retention)
         _announce(run, publisher)
         try:
-            await _Execution(self, active, publisher).run_to_its_end()
+            return await _Execution(self, active, publisher).run_to_its_end()
         except LeaseLost as lost:
             log.warning("lease lost", reason=str(lost))
+            return True
         finally:
             await publisher.close()
 
@@ -94,7 +95,7 @@ class _Execution:
         self._encoder = EventEncoder(self._kwargs["stream_mode"], publisher.emit)
         self._state = NO_STATE
 
-    async def run_to_its_end(self) -> None:
+    async def run_to_its_end(self) -> bool:
         try:
             await self._drive_graph()
             outcome = ending.success(self._encoder.output, self._state)
@@ -102,7 +103,7 @@ class _Execution:
             raise
         except RunHandedBack:
             await self._hand_back()
-            return
+            return True
         except RunInterrupted as stop:
             outcome = await self._cancelled(CancelRequest("interrupt", str(stop)))
         except RunRolledBack as stop:
@@ -110,7 +111,7 @@ class _Execution:
         except BaseException as error:
             log.warning("run failed", exc_info=error)
             outcome = ending.failed(error, await self._read_state())
-        await self._end(outcome)
+        return await self._end(outcome)
 
     async def _drive_graph(self) -> None:
         """Execute the graph. Raises its error, or the reason why it was stopped."""
@@ -196,7 +197,7 @@ class _Execution:
             cancel.action, cancel.reason or "cancelled", self._encoder.output, state
         )
 
-    async def _end(self, outcome: Ending) -> None:
+    async def _end(self, outcome: Ending) -> bool:
         if outcome.error is not None:
             self._publisher.emit(FrameKind.ERROR, "error", "error", 0, dumps(outcome.error))
         await self._publisher.flush()
@@ -210,6 +211,7 @@ class _Execution:
         self._publisher.emit(FrameKind.END, "end", "end", 0, dumps(end))
         await self._publisher.flush()
         log.info("run ended", status=outcome.status)
+        return finished.work_waits
 
     async def _finish(self, outcome: Ending) -> Finished:
         """Commit the ending; while Postgres is away, keep trying until the lease is gone."""

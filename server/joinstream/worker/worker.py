@@ -160,19 +160,20 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _execute(self, active: ActiveRun) -> None:
-        run = active.run
+        run, work_waits = active.run, True
         try:
             with structlog.contextvars.bound_contextvars(
                 run_id=str(run.run_id), thread_id=str(run.thread_id), attempt=run.attempt
             ):
-                await self._executor.execute(active)
+                work_waits = await self._executor.execute(active)
         except Exception:
             log.exception("the run could not be ended; its lease will expire", run_id=run.run_id)
         finally:
             self._keeper.drop(run.run_id)
             del self._active[run.run_id]
             self._free(1)
-            self._look.set()
+            if work_waits:
+                self._look.set()
 
     # --- signals ----------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ and ($2::text is null or position(lower($2) in lower(name)) > 0)
 and ($3::jsonb is null or metadata @> $3);
 
 -- name: search
--- One page; `{matching}` and `{order}` are filled in by the store.
+-- One page; the store fills in the condition and the order.
 select * from assistants where {matching}
 order by {order} limit $4 offset $5;
 

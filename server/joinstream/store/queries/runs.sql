@@ -56,7 +56,7 @@ returning r.run_id, r.cancel_action, r.cancel_reason;
 
 -- name: finish
 -- End an executing run.
-select outcome, cancel_action, cancel_reason
+select outcome, cancel_action, cancel_reason, work_waits
 from finish_run_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: release

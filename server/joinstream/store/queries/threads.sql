@@ -30,7 +30,7 @@ and ($4::uuid[] is null or thread_id = any ($4));
 
 -- name: search
 -- One page. Large columns are read only when selected ($7); $8 lists what to extract.
--- `{matching}` and `{order}` are filled in by the store.
+-- The store fills in the condition and the order.
 select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
        case when 'config' = any ($7::text[]) then config end as config,
        case when 'values' = any ($7::text[]) then "values" end as "values",
