@@ -168,10 +168,11 @@ begin
     return taken;
 end $$;
 
--- Claims up to p_slots due runs by (priority, run_after), at most one a thread. Never waits for a
--- lock. A due run that finds its thread occupied is marked blocked, so it is not looked at again
+-- Claims up to p_slots due runs of the worker's graphs by (priority, run_after), at most one a
+-- thread. Never waits for a lock. A due run that finds its thread occupied is marked blocked, so it is not looked at again
 -- until the thread is free.
-create function claim_runs_v1(p_worker text, p_slots int, p_lease_seconds double precision)
+create function claim_runs_v1(
+    p_worker text, p_slots int, p_lease_seconds double precision, p_graphs text[])
 returns setof runs
 language plpgsql as $$
 declare
@@ -179,6 +180,7 @@ declare
     due cursor for
         select run_id, thread_id, temporary from runs
         where status = 'pending' and not blocked and run_after <= now()
+          and graph_id = any(p_graphs)
         order by priority desc, run_after, run_id
         for update skip locked;
     candidate record;
@@ -292,13 +294,14 @@ end $$;
 -- Takes over runs whose lease has expired: claims them again for p_worker.
 -- Runs that were asked to stop, or that used up their attempts, are not executed again: they are
 -- claimed too, so that the worker ends them with the stream, thread and checkpoints as they should be.
-create function take_over_runs_v1(p_worker text, p_slots int, p_lease_seconds double precision)
+create function take_over_runs_v1(
+    p_worker text, p_slots int, p_lease_seconds double precision, p_graphs text[])
 returns setof runs
 language plpgsql as $$
 declare
     expired cursor for
         select run_id, thread_id, temporary from runs
-        where status = 'running' and lease_until < now()
+        where status = 'running' and lease_until < now() and graph_id = any(p_graphs)
         order by lease_until
         for update skip locked;
     candidate record;

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -231,3 +232,15 @@ async def test_sweeping_removes_ended_stateless_runs_only(
     remaining = await runs.result(kept.run_id)
     assert remaining is not None
     assert remaining.output is None
+
+
+async def test_a_worker_leaves_runs_of_graphs_it_does_not_have_to_others(
+    runs: PostgresRuns, pool: asyncpg.Pool
+) -> None:
+    new = new_run(graph_id="newer")
+    await runs.create(new, None)
+    assert await runs.claim(ALICE, 5) == []
+    upgraded = replace(BOB, graph_ids=("echo", "newer"))
+    assert [run.run_id for run in await runs.claim(upgraded, 5)] == [new.run_id]
+    await expire_leases(pool)
+    assert await runs.take_over(ALICE, 5) == []

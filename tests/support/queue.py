@@ -11,8 +11,8 @@ from joinstream.domain.run_record import NewRun
 from joinstream.ports.runs import Claimant
 
 ASSISTANT = AssistantId(UUID("00000000-0000-7000-8000-00000000000a"))
-ALICE = Claimant("alice", lease_seconds=30)
-BOB = Claimant("bob", lease_seconds=30)
+ALICE = Claimant("alice", 30, ("echo",))
+BOB = Claimant("bob", 30, ("echo",))
 
 
 def new_run(thread_id: ThreadId | None = None, **changes: Any) -> NewRun:

@@ -11,10 +11,11 @@ from joinstream.domain.runs import CancelAction, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """A worker as the queue sees it, and how long its leases are."""
+    """A worker as the queue sees it, how long its leases are, and which graphs it has."""
 
     worker: str
     lease_seconds: float
+    graph_ids: tuple[str, ...]
 
 
 class Created(NamedTuple):

@@ -97,7 +97,7 @@ class PostgresRuns:
 
     async def _claim(self, query: str, claimant: Claimant, slots: int) -> list[Run]:
         rows = await self._database.fetch(
-            _QUERIES[query], claimant.worker, slots, claimant.lease_seconds
+            _QUERIES[query], claimant.worker, slots, claimant.lease_seconds, claimant.graph_ids
         )
         return [_run(row) for row in rows]
 

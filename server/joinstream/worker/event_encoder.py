@@ -46,7 +46,7 @@ class EventEncoder:
             if self._sends_messages:
                 self._encode_message(namespace, *data)
         elif mode in self._modes:
-            self._send(mode, namespace, dumps(data))
+            self._send(mode, namespace, dumps(_debug(data) if mode == "debug" else data))
 
     @property
     def output(self) -> Any:
@@ -95,3 +95,22 @@ class EventEncoder:
         if self._metadata is None or self._metadata[0] is not metadata:
             self._metadata = (metadata, orjson.Fragment(dumps(metadata)))
         return self._metadata[1]
+
+
+def _debug(event: dict[str, Any]) -> dict[str, Any]:
+    """A debug event; a checkpoint's says which one it is, and its parent, as clients send them."""
+    if event["type"] != "checkpoint":
+        return event
+    payload = event["payload"]
+    ids = {
+        "checkpoint": _checkpoint(payload["config"]),
+        "parent_checkpoint": _checkpoint(payload["parent_config"]),
+    }
+    return {**event, "payload": {**payload, **ids}}
+
+
+def _checkpoint(config: dict[str, Any] | None) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    configurable = config["configurable"]
+    return {key: configurable.get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id")}

@@ -70,9 +70,12 @@ class LeaseKeeper:
         with self._lock:
             self._leases[run.run_id] = _Lease(run.epoch, time.monotonic())
 
-    def drop(self, run_id: RunId) -> None:
+    def drop(self, run: Run) -> None:
+        """Renew it no more; a later claim of the same run is another lease."""
         with self._lock:
-            self._leases.pop(run_id, None)
+            lease = self._leases.get(run.run_id)
+            if lease is not None and lease.epoch == run.epoch:
+                del self._leases[run.run_id]
 
     def check_now(self) -> None:
         """Renew at once, to learn of a cancel request that was just announced."""

@@ -55,7 +55,7 @@ def make_worker(settings: Settings, project: Project, backends: Backends) -> Wor
         Executor(backends.runs, backends.bus.events, backends.checkpoints, project, limits),
         backends.runs,
         backends.bus.signals,
-        Claimant(_worker_name(), settings.lease_seconds),
+        Claimant(_worker_name(), settings.lease_seconds, project.graph_ids),
         WorkerLimits(
             settings.n_jobs_per_worker, settings.lease_renew_seconds, settings.poll_seconds
         ),

@@ -169,8 +169,9 @@ class Worker:
         except Exception:
             log.exception("the run could not be ended; its lease will expire", run_id=run.run_id)
         finally:
-            self._keeper.drop(run.run_id)
-            del self._active[run.run_id]
+            self._keeper.drop(run)
+            if self._active.get(run.run_id) is active:  # it may have been claimed again here
+                del self._active[run.run_id]
             self._free(1)
             if work_waits:
                 self._look.set()

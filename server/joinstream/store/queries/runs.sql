@@ -40,11 +40,11 @@ delete from runs where run_id = $1 and status not in ('pending', 'running') retu
 
 -- name: claim
 -- Claim due runs for a worker.
-select * from claim_runs_v1($1, $2, $3);
+select * from claim_runs_v1($1, $2, $3, $4);
 
 -- name: take_over
 -- Claim runs whose lease has expired.
-select * from take_over_runs_v1($1, $2, $3);
+select * from take_over_runs_v1($1, $2, $3, $4);
 
 -- name: renew
 -- Renew leases; only rows still owned come back.
