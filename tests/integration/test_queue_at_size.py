@@ -1,0 +1,93 @@
+"""The queue stays cheap when it is long: what a statement touches is counted in 8 KiB pages.
+
+Pages are counted instead of seconds, because they are the same on every machine.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+
+from joinstream.domain.ids import new_thread_id
+from joinstream.store.pool import create_pool
+from tests.support.postgres import PostgresForTests
+
+PENDING = 100_000
+ENOUGH_PAGES = 400
+"""A claim of ten runs touches some ten index paths; a scan of the table is over 5,000 pages."""
+
+
+@pytest.fixture(scope="module")
+async def pool(postgres: PostgresForTests) -> AsyncIterator[asyncpg.Pool]:
+    """A queue with a backlog of one thread, and as many runs of threads of their own behind it."""
+    uri = await postgres.fresh_database()
+    pool = await create_pool(uri)
+    await pool.execute(
+        "insert into threads (thread_id, status, active_run) values ($1, 'busy', $1)",
+        busy := new_thread_id(),
+    )
+    await pool.execute(
+        """
+        insert into runs (run_id, thread_id, temporary, assistant_id, graph_id, blocked,
+                          kwargs, run_after)
+        select gen_random_uuid(), case when n % 2 = 0 then $1 else gen_random_uuid() end,
+               n % 2 = 1, gen_random_uuid(), 'echo', n % 2 = 0, '{}',
+               now() - interval '1 day' + n * interval '1 ms'
+        from generate_series(1, $2::int) as n
+        """,
+        busy,
+        PENDING,
+    )
+    await pool.execute(
+        """
+        insert into runs (run_id, thread_id, temporary, assistant_id, graph_id, status, kwargs,
+                          ended_at)
+        select gen_random_uuid(), gen_random_uuid(), false, gen_random_uuid(), 'echo',
+               'success', '{}', now()
+        from generate_series(1, $1::int)
+        """,
+        PENDING,
+    )
+    await pool.execute("analyze")
+    yield pool
+    await pool.close()
+
+
+async def pages_touched(pool: asyncpg.Pool, query: str, *arguments: Any) -> int:
+    """Pages read by a statement and the functions it calls; its effects are undone."""
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            for _ in range(2):  # the first call of a session also reads the catalogue
+                plan = await connection.fetchval(
+                    f"explain (analyze, buffers, format json) {query}", *arguments
+                )
+        finally:
+            await transaction.rollback()
+    (top,) = orjson.loads(orjson.dumps(plan))
+    return int(top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from claim_runs_v1('worker', 10, 30, '{echo}')",
+        "select * from take_over_runs_v1('worker', 10, 30, '{echo}')",
+        f"select * from runs where thread_id = '{UUID(int=0)}' order by created_at desc limit 10",
+        "select cancel_run_v1(gen_random_uuid(), 'interrupt', 'test')",
+    ],
+)
+async def test_a_long_queue_is_never_scanned(pool: asyncpg.Pool, query: str) -> None:
+    assert await pages_touched(pool, query) < ENOUGH_PAGES
+
+
+async def test_a_backlog_of_one_thread_is_passed_over_by_the_index(pool: asyncpg.Pool) -> None:
+    claimed = await pool.fetch(
+        "select thread_id, temporary from claim_runs_v1('worker', 10, 30, '{echo}')"
+    )
+    assert len(claimed) == 10
+    assert all(row["temporary"] for row in claimed)
