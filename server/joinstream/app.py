@@ -16,6 +16,7 @@ from joinstream.http.errors import UnexpectedErrors, exception_handlers
 from joinstream.http.sse import OpenStreams
 from joinstream.project import Project
 from joinstream.services import Services
+from joinstream.services.assistant_graphs import AssistantGraphs
 from joinstream.services.assistants import Assistants
 from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
@@ -34,6 +35,7 @@ EXPOSED_HEADERS = (
     "x-pagination-next",
     "x-pagination-total",
     "x-request-id",
+    "x-stream-position",
 )
 """What browsers may read of an answer; the JavaScript clients need every one of them."""
 
@@ -65,6 +67,7 @@ def make_services(
 
     return Services(
         assistants=assistant_service,
+        assistant_graphs=AssistantGraphs(project),
         threads=Threads(thread_store, thread_states, bus.signals),
         thread_states=thread_states,
         runs=run_service,

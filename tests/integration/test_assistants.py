@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
 from joinstream.domain.assistants import system_assistant_id
@@ -234,3 +235,54 @@ async def test_bad_assistant_requests_are_told_so(
 async def test_an_unknown_name_is_told_the_graphs(api: Api) -> None:
     response = await api.http.get("/assistants/nobody")
     assert "echo, chat" in response.json()["detail"]
+
+
+async def test_a_graph_is_drawn_without_the_paths_of_its_classes(api: Api) -> None:
+    drawn: Any = await api.client.assistants.get_graph("research")
+    assert {"id": "plan", "type": "runnable", "data": {"name": "plan"}} in drawn["nodes"]
+    assert {"source": "plan", "target": "investigate"} in drawn["edges"]
+
+
+async def test_an_xray_shows_the_inside_of_subgraphs(api: Api) -> None:
+    async def names(xray: bool | int) -> set[str]:
+        drawn = await api.client.assistants.get_graph("research", xray=xray)
+        return {node["id"] for node in drawn["nodes"]}
+
+    assert "investigate:search" in await names(1)
+    assert "investigate:summarise:read" not in await names(1)
+    assert "investigate:summarise:read" in await names(True)
+
+
+@pytest.mark.parametrize("xray", ["0", "-1", "deep"])
+async def test_a_bad_xray_is_refused(api: Api, xray: str) -> None:
+    response = await api.http.get(f"/assistants/echo/graph?xray={xray}")
+    assert response.status_code == 422
+
+
+async def test_a_remote_graph_can_be_drawn(api: Api) -> None:
+    drawn = await RemoteGraph("research", client=api.client).aget_graph(xray=True)
+    assert "investigate:summarise:read" in drawn.nodes
+
+
+async def test_an_assistant_tells_the_schemas_of_its_graph(api: Api) -> None:
+    schemas: Any = await api.client.assistants.get_schemas("counter")
+    assert schemas["graph_id"] == "counter"
+    assert set(schemas["input_schema"]["properties"]) == {"steps", "count", "seconds"}
+    assert schemas.keys() == {
+        "graph_id",
+        "input_schema",
+        "output_schema",
+        "state_schema",
+        "config_schema",
+        "context_schema",
+    }
+
+
+async def test_an_assistant_tells_the_schemas_of_its_subgraphs(api: Api) -> None:
+    top: Any = await api.client.assistants.get_subgraphs("research")
+    deep: Any = await api.client.assistants.get_subgraphs("research", recurse=True)
+    inner: Any = await api.client.assistants.get_subgraphs("research", namespace="investigate")
+    assert set(top) == set(inner) == {"investigate"}
+    assert set(deep) == {"investigate", "investigate|summarise"}
+    assert "graph_id" not in top["investigate"]
+    assert await api.client.assistants.get_subgraphs("research", namespace="nowhere") == {}

@@ -1,5 +1,7 @@
 """Assistants. Wherever an id stands in a path, the name of a graph means its system assistant."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -7,7 +9,7 @@ from starlette.routing import Route
 from joinstream.domain.assistants import Assistant, AssistantVersion
 from joinstream.domain.ids import AssistantId
 from joinstream.http.pages import only, page_response
-from joinstream.http.parse import query_bool
+from joinstream.http.parse import query_bool, query_int
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.schemas.assistants import (
@@ -74,6 +76,33 @@ async def set_latest(request: Request, body: AssistantLatest) -> Response:
     return json_response(await services(request).assistants.set_latest(assistant_id, body.version))
 
 
+async def draw_graph(request: Request) -> Response:
+    assistant = await services(request).assistants.get(assistant_id_of(request))
+    drawing = services(request).assistant_graphs.drawing(assistant, xray=_xray(request))
+    return json_response(await drawing)
+
+
+def _xray(request: Request) -> bool | int:
+    """`true`, `false` or a number of levels."""
+    text = request.query_params.get("xray", "")
+    if text.lower() in ("", "true", "false"):
+        return text.lower() == "true"
+    return query_int(request, "xray", 0, minimum=1)
+
+
+async def get_schemas(request: Request) -> Response:
+    assistant = await services(request).assistants.get(assistant_id_of(request))
+    return json_response(await services(request).assistant_graphs.schemas(assistant))
+
+
+async def get_subgraphs(request: Request) -> Response:
+    assistant = await services(request).assistants.get(assistant_id_of(request))
+    subgraphs = services(request).assistant_graphs.subgraphs(
+        assistant, request.path_params.get("namespace"), recurse=query_bool(request, "recurse")
+    )
+    return json_response(await subgraphs)
+
+
 routes: list[Route] = [
     operation_with_body(
         "POST",
@@ -137,5 +166,36 @@ routes: list[Route] = [
         body=AssistantLatest,
         returns=Assistant,
         summary="Make an older version of an assistant current again",
+    ),
+    operation(
+        "GET",
+        "/assistants/{assistant_id}/graph",
+        draw_graph,
+        returns=dict[str, Any],
+        query={"xray": bool | int},
+        summary="Get the nodes and edges of an assistant's graph",
+    ),
+    operation(
+        "GET",
+        "/assistants/{assistant_id}/schemas",
+        get_schemas,
+        returns=dict[str, Any],
+        summary="Get the JSON schemas of an assistant's graph",
+    ),
+    operation(
+        "GET",
+        "/assistants/{assistant_id}/subgraphs",
+        get_subgraphs,
+        returns=dict[str, Any],
+        query={"recurse": bool},
+        summary="Get the schemas of the subgraphs of an assistant's graph",
+    ),
+    operation(
+        "GET",
+        "/assistants/{assistant_id}/subgraphs/{namespace}",
+        get_subgraphs,
+        returns=dict[str, Any],
+        query={"recurse": bool},
+        summary="Get the schemas of one subgraph of an assistant's graph",
     ),
 ]

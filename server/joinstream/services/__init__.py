@@ -7,6 +7,7 @@ values that `joinstream.encoding` can write.
 from dataclasses import dataclass
 
 from joinstream.project import Project
+from joinstream.services.assistant_graphs import AssistantGraphs
 from joinstream.services.assistants import Assistants
 from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
@@ -20,6 +21,7 @@ class Services:
     """Everything a handler may call; put together in app.py."""
 
     assistants: Assistants
+    assistant_graphs: AssistantGraphs
     threads: Threads
     thread_states: ThreadStates
     runs: Runs

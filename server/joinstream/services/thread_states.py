@@ -4,15 +4,14 @@ A state update holds the lock on the thread's row, and writes the checkpoint in 
 transaction as the row: no run can start in between, and no reader finds one without the other.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import EmptyInputError, InvalidUpdateError
-from langgraph.pregel import Pregel
 from langgraph.types import StateUpdate
 from langgraph_sdk.runtime import AccessContext
 
@@ -28,12 +27,12 @@ from joinstream.domain.state_view import (
 )
 from joinstream.domain.thread_state import thread_state
 from joinstream.domain.threads import Thread
-from joinstream.errors import BadRequest, Conflict, GraphUnusable, NotFound, RequestError
+from joinstream.errors import BadRequest, Conflict, NotFound, RequestError
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.threads import LockedThread, ThreadStore
 from joinstream.project import Project
+from joinstream.services.open_graph import Graph, opened_graph
 
-Graph = Pregel[Any, Any, Any, Any]
 Checkpoint = Mapping[str, Any]
 """Any of checkpoint_id, checkpoint_ns and checkpoint_map; empty for the root graph's latest."""
 
@@ -146,34 +145,15 @@ class ThreadStates:
             raise _unknown(thread_id)
         return thread
 
-    @asynccontextmanager
-    async def _opened(
+    def _opened(
         self,
         thread: Thread,
         config: RunnableConfig,
         access_context: AccessContext,
         saver: BaseCheckpointSaver[Any],
-    ) -> AsyncIterator[Graph]:
-        """The thread's graph. Raises GraphUnusable when its own code fails to make it."""
-        graph_id = thread.graph_id
-        if graph_id not in self._project.graph_ids:
-            raise GraphUnusable(
-                f"Thread {thread.thread_id} belongs to graph {graph_id!r}, which this server does "
-                f"not have; its graphs are {', '.join(self._project.graph_ids)}."
-            )
-        async with AsyncExitStack() as stack:
-            try:
-                graph = await stack.enter_async_context(
-                    self._project.open_graph(
-                        graph_id, config=config, access_context=access_context, checkpointer=saver
-                    )
-                )
-            except Exception as error:
-                failure = failure_of(error)
-                raise GraphUnusable(
-                    f"Graph {graph_id!r} cannot be opened: {failure['error']}: {failure['message']}"
-                ) from error
-            yield graph
+    ) -> AbstractAsyncContextManager[Graph]:
+        assert thread.graph_id is not None
+        return opened_graph(self._project, thread.graph_id, config, access_context, saver)
 
 
 async def _record(locked: LockedThread, graph: Graph) -> None:
