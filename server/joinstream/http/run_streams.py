@@ -12,9 +12,12 @@ from joinstream.errors import NotFound, Unprocessable
 from joinstream.http.parse import query_list
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
-from joinstream.services.run_streams import Cursor, RunStream
+from joinstream.services.run_streams import RunStream
 from joinstream.streams.codec import sse_bytes
-from joinstream.streams.join import Ended, Gap, Heartbeat
+from joinstream.streams.join import Cursor, Ended, Gap, Heartbeat, Now
+
+START = "0"
+"""The position before a stream's first event."""
 
 
 def run_path(request: Request, run: Run, *, stateless: bool) -> str:
@@ -38,12 +41,23 @@ def cursor_of(request: Request) -> Cursor:
     text = request.headers.get("last-event-id", "").strip()
     if not text:
         return "now"
-    if text in ("-1", "-", "0"):
+    if text in ("-1", "-", START):
         return "start"
     try:
         return EventId.parse(text)
     except ValueError as error:
         raise Unprocessable(f"Last-Event-ID: {error}; -1 replays from the start.") from None
+
+
+def position(cursor: Cursor) -> dict[str, str]:
+    """Where a stream begins, as a `Last-Event-ID` to come back with before the first event.
+
+    Without it, a client that loses its connection that early cannot say where it was.
+    """
+    if cursor == "now":
+        return {}  # the log cannot be reached
+    id = cursor.top if isinstance(cursor, Now) else cursor
+    return {"X-Stream-Position": str(id) if isinstance(id, EventId) else START}
 
 
 def event_stream(
@@ -55,7 +69,11 @@ def event_stream(
         request,
         stream,
         _sse_chunks(request, stream, frozenset(asked) if asked else None),
-        {**STREAM_HEADERS, **locations(request, stream.run, "stream", stateless=stateless)},
+        {
+            **STREAM_HEADERS,
+            **locations(request, stream.run, "stream", stateless=stateless),
+            **position(stream.cursor),
+        },
         cancel_on_disconnect=cancel_on_disconnect,
     )
 

@@ -3,19 +3,15 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from joinstream.domain.events import EventId
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.run_record import NewRun, Run
 from joinstream.domain.runs import CancelAction
 from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.runs import RunStore
 from joinstream.services.runs import Runs
-from joinstream.streams.join import StreamItem, follow
-
-Cursor = EventId | Literal["start", "now"]
-
+from joinstream.streams.join import Cursor, Now, StreamItem, follow
 
 ReadValues = Callable[[ThreadId], Awaitable[Any]]
 """The values at a thread's last checkpoint."""
@@ -23,9 +19,10 @@ ReadValues = Callable[[ThreadId], Awaitable[Any]]
 
 @dataclass(slots=True)
 class RunStream:
-    """An open subscription to a run's events; `close` it when done."""
+    """An open subscription to a run's events after `cursor`; `close` it when done."""
 
     run: Run
+    cursor: Cursor
     items: AsyncIterator[StreamItem]
     _open: AsyncExitStack
 
@@ -53,9 +50,14 @@ class RunStreams:
             return self._stream(run, cursor, subscription, stack.pop_all(), is_new=True)
 
     async def join(self, run: Run, cursor: Cursor) -> RunStream:
-        """Follow a run from the cursor on; one that has ended gives what the log still holds."""
+        """Follow a run from the cursor on; one that has ended gives what the log still holds.
+
+        From "now" on, nothing is missed that is produced after this has returned.
+        """
         async with AsyncExitStack() as stack:
             subscription = await stack.enter_async_context(self.hub.subscribe(run.thread_id))
+            if cursor == "now":
+                cursor = await self._now(run.thread_id)
             return self._stream(run, cursor, subscription, stack.pop_all())
 
     async def cancel(self, run: Run, action: CancelAction, reason: str) -> RunStream:
@@ -95,6 +97,12 @@ class RunStreams:
         except ConnectionError:
             return "start"
 
+    async def _now(self, stream: ThreadId) -> Cursor:
+        try:
+            return Now(await self.events.top(stream))
+        except ConnectionError:
+            return "now"
+
     def _stream(
         self,
         run: Run,
@@ -121,4 +129,4 @@ class RunStreams:
             has_ended=has_ended,
             heartbeat=self.heartbeat_seconds,
         )
-        return RunStream(run, items, stack)
+        return RunStream(run, cursor, items, stack)

@@ -20,11 +20,20 @@ from joinstream.domain.events import EventId, Frame, FrameBatch, FrameKind
 from joinstream.ports import DIRTY, NUDGED, EventLog, Subscription
 from joinstream.streams.position import Gap, Position
 
-__all__ = ["Cursor", "Ended", "FrameBatch", "Gap", "Heartbeat", "StreamItem", "follow"]
+__all__ = ["Cursor", "Ended", "FrameBatch", "Gap", "Heartbeat", "Now", "StreamItem", "follow"]
 
 log = logging.getLogger(__name__)
 
-Cursor = EventId | Literal["start", "now"]
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """From now on: what comes after `top`, the log's top by now; None when the log is empty."""
+
+    top: EventId | None
+
+
+Cursor = EventId | Now | Literal["start", "now"]
+"""`now` is wherever the log's top is when `follow` first reads it."""
 HasEnded = Callable[[], Awaitable[bool]]
 
 _LOG_RETRY_SECONDS = 1.0
@@ -185,15 +194,16 @@ class _Reader:
         if isinstance(self._cursor, EventId):
             self._position.move_to(self._cursor)
             self._position.at_boundary = False
+        elif isinstance(self._cursor, Now):
+            gaps = self._stand_at(self._cursor.top)
         elif self._cursor == "now":
-            gaps = await self._locate_now()
+            gaps = self._stand_at(await self._log.top(self._stream))
         elif self._run_id is not None:
             gaps = await self._locate_start(self._run_id)
         self._located = True
         return gaps
 
-    async def _locate_now(self) -> list[Gap]:
-        top = await self._log.top(self._stream)
+    def _stand_at(self, top: EventId | None) -> list[Gap]:
         self._position.move_to(top)
         self._position.anywhere = top is None
         if not self._log_failed:
