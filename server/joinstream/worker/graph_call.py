@@ -13,8 +13,7 @@ from joinstream import __version__
 from joinstream.domain.commands import as_command
 from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
-
-_CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+from joinstream.domain.run_request import CHECKPOINT_KEYS
 
 
 def graph_input(kwargs: RunKwargs, *, resuming: bool) -> Any:
@@ -39,7 +38,7 @@ def run_config(
         "assistant_id": str(run.assistant_id),
     }
     if resuming:
-        for key in _CHECKPOINT_KEYS:
+        for key in CHECKPOINT_KEYS:
             configurable.pop(key, None)
     config = RunnableConfig(
         run_id=run.run_id,
