@@ -32,13 +32,21 @@ class RunPublisher:
     """
 
     def __init__(
-        self, log: EventLog, stream: UUID, run_id: UUID, epoch: int, retention: Retention
+        self,
+        log: EventLog,
+        stream: UUID,
+        run_id: UUID,
+        epoch: int,
+        retention: Retention,
+        *,
+        hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self._log = log
         self._stream = stream
         self._run_id = run_id
         self._epoch = epoch
         self._retention = retention
+        self._hold_seconds = hold_seconds
         self._loop = asyncio.get_running_loop()
         self._next_k = 0
         self._buffer: deque[Frame] = deque()
@@ -161,7 +169,7 @@ class RunPublisher:
             self._away_since = now
             log.warning("events of run %s have to wait: %s", self._run_id, error)
         self._next_send_at = now + _MAX_RETRY_SECONDS
-        return now - self._away_since >= HOLD_SECONDS
+        return now - self._away_since >= self._hold_seconds
 
     def _drop_above_room(self) -> None:
         while self._buffer and self.is_full:

@@ -24,13 +24,19 @@ local function epoch_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
 
-local function newest()
-  return redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+-- Redis remembers it even when the entry is gone.
+local function last_id()
+  local info = redis.call('XINFO', 'STREAM', log)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then
+      return info[at + 1]
+    end
+  end
 end
 
 -- Only the log knows what stands before the first frame of an epoch: the id in the newest frame.
 local function with_prev(frame)
-  local before = newest()
+  local before = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   if not before then
     return frame
   end
@@ -71,7 +77,7 @@ for at = FIRST_FRAME, #ARGV, 2 do
   elseif not string.find(added.err, 'equal or smaller', 1, true) then
     failure = added
     break
-  elseif epoch_of(newest()[1]) > epoch_of(id) then
+  elseif epoch_of(last_id()) > epoch_of(id) then
     return 'stale'
   end -- otherwise the writer repeats what it did not know had arrived
 end
