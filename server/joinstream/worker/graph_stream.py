@@ -46,7 +46,7 @@ async def stream_graph(
         arguments["durability"] = kwargs["durability"]
     if "events" in kwargs["stream_mode"]:
         events = _langchain_events(
-            graph, graph_input, config, arguments, frozenset(kwargs["stream_mode"])
+            graph, graph_input, config, arguments, shows_values="values" in kwargs["stream_mode"]
         )
     else:
         events = _graph_events(graph.astream(graph_input, config, **arguments), kwargs["subgraphs"])
@@ -68,14 +68,18 @@ async def _langchain_events(
     graph_input: Any,
     config: RunnableConfig,
     arguments: dict[str, Any],
-    asked: frozenset[str],
+    *,
+    shows_values: bool,
 ) -> AsyncIterator[GraphEvent]:
-    """astream_events, in which the graph's own stream modes travel as chunks of the root run."""
+    """astream_events, in which the graph's own stream modes travel as chunks of the root run.
+
+    Values that nobody asked for are yielded as such, for the run's output, but not as events.
+    """
     root = str(config["run_id"])
     async for event in graph.astream_events(graph_input, config, version="v2", **arguments):
         if event["event"] == "on_chain_stream" and event["run_id"] == root:
             produced = _event(event["data"]["chunk"], arguments["subgraphs"])
             yield produced
-            if produced.mode not in asked:
+            if produced.mode == "values" and not shows_values:
                 continue
         yield GraphEvent((), "events", event)
