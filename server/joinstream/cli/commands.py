@@ -63,11 +63,14 @@ def dev(
     from joinstream.processes.listening import listen
     from joinstream.settings import load_settings
 
-    listener = listen(host, _port(load_settings(port=port).port, DEV_PORT))
+    settings = load_settings(port=port)
+    listener = listen(host, _port(settings.port, DEV_PORT))
     options = DevOptions(config, choose_data_dir(data_dir), jobs_per_worker)
     if reload:
+        from joinstream.observe.logging import configure_logging
         from joinstream.processes.dev import run_with_reload
 
+        configure_logging(settings.log_level, as_json=settings.log_json, color=settings.log_color)
         leave(run_with_reload(options, listener))
     from joinstream.processes.dev_server import run_dev_server
 

@@ -63,13 +63,15 @@ class StreamingBody(Response):
         self.init_headers(headers)
         self._chunks = chunks
         self._open_streams = open_streams
+        self._may_end_anywhere = headers["Content-Type"].startswith("text/event-stream")
         self._close = close
         self._on_disconnect = on_disconnect
         self._sender: asyncio.Task[None] | None = None
         self._interrupted = False
 
     def interrupt(self) -> None:
-        """Stop sending; the response is completed with what was sent."""
+        """Stop sending. A stream of events is completed with what was sent; a result is cut off,
+        as half of it would pass for the whole, and clients answer a cut by joining again."""
         self._interrupted = True
         if self._sender is not None:
             self._sender.cancel()
@@ -109,7 +111,8 @@ class StreamingBody(Response):
             if not self._interrupted:
                 self._sender.cancel()
                 raise
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            if self._may_end_anywhere:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             return  # the reader accepts no bytes: leave the response incomplete, which closes it
 

@@ -1,6 +1,7 @@
 """uvicorn, told from outside when to stop, and telling when it answers."""
 
 import contextlib
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,11 @@ UNFINISHED_REQUEST_SECONDS = 10.0
 """How long a request may go on after the stop; streams are ended at once."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep idle connections, so that none is closed while it is picked up."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not so: a response that we cut off ourselves, to make its client come back for the rest."""
+    return "without completing response" not in record.getMessage()
 
 
 class ApiServer(uvicorn.Server):
@@ -44,6 +50,7 @@ class ApiServer(uvicorn.Server):
                 timeout_graceful_shutdown=int(UNFINISHED_REQUEST_SECONDS),
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._listener = listener
         self._on_ready = on_ready
         self._end_streams = end_streams
