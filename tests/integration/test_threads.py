@@ -273,6 +273,13 @@ async def test_pruning_to_the_latest_keeps_the_state(api: Api) -> None:
 NOBODY = str(uuid4())
 
 
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -288,6 +295,8 @@ NOBODY = str(uuid4())
         ("POST", "/threads", {"metadata": []}, 422),
         ("POST", "/threads", {"if_exists": "maybe"}, 422),
         ("POST", "/threads", {"ttl": 0}, 422),
+        ("POST", "/threads", {"ttl": 1e300}, 422),
+        ("POST", "/threads", {"metadata": nested(900)}, 422),
         ("POST", "/threads", {"ttl": {"ttl": 1, "strategy": "burn"}}, 422),
         ("POST", "/threads", {"supersteps": [{"updates": []}]}, 422),
         ("POST", "/threads", [], 422),

@@ -13,16 +13,14 @@ _AWAY = (
 )
 """Not reachable, going down, out of connections, or too slow to answer in time."""
 
-_TOO_LARGE = (asyncpg.ProgramLimitExceededError,)
-_NOT_STORABLE = (asyncpg.UntranslatableCharacterError, asyncpg.CharacterNotInRepertoireError)
-
 
 def as_request_error(error: Exception) -> RequestError | None:
     """Translate an error of asyncpg or of the connection below it; None for any other."""
-    if isinstance(error, _TOO_LARGE):
+    if isinstance(error, asyncpg.ProgramLimitExceededError):
         return PayloadTooLarge(f"The value is larger than Postgres can store ({error}).")
-    if isinstance(error, _NOT_STORABLE):
-        return Unprocessable(f"The value holds text that Postgres cannot store ({error}).")
+    if isinstance(error, asyncpg.DataError):
+        # a cause is there when the value could not even be sent, such as JSON nested too deeply
+        return Unprocessable(f"The value cannot be stored: {error.__cause__ or error}.")
     if isinstance(error, _AWAY) or _is_of_a_closed_connection(error):
         return Unavailable("Postgres cannot be reached right now; try again.")
     return None

@@ -20,11 +20,13 @@ from joinstream.domain.threads import (
 from joinstream.http.schemas.base import Body, Id, Limit, Metadata, Object, Offset
 from joinstream.http.schemas.thread_states import Superstep
 
+MAX_TTL_MINUTES = 100 * 366 * 24 * 60
+
 
 class TtlBody(Body):
     """`ttl` is in minutes; `keep_latest` keeps the thread with its latest checkpoint."""
 
-    ttl: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    ttl: Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
     strategy: TtlStrategy = "delete"
 
     def value(self) -> Ttl:
