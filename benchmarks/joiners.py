@@ -16,7 +16,7 @@ from benchmarks.support.processes import ProcessTree
 from benchmarks.support.servers import CpuUse, Server
 
 JOINERS = 50
-EVENTS = 2000
+EVENTS = 1500
 RATE = 500.0
 PACES = {"evenly": Pace(EVENTS, RATE, 1), "in bursts of 100": Pace(EVENTS, RATE, 100)}
 DELIVERIES = JOINERS * EVENTS
@@ -52,17 +52,17 @@ async def _floor(pace: Pace) -> float:
 async def _cpu_of_run(server: Server, pace: Pace, joiners: int) -> CpuUse:
     async with connections(server.port, joiners + 1) as [control, *readers]:
         before = server.cpu()
-        path = await _start_run(control, pace)
+        path = await _start_run(control, pace, LEAD_IN_SECONDS if joiners else 0.0)
         await asyncio.gather(*(_read_all(connection, f"{path}/stream") for connection in readers))
         await _until_over(control, path)
         return server.cpu().since(before)
 
 
-async def _start_run(connection: Connection, pace: Pace) -> str:
-    """Its path. The first event comes after `LEAD_IN_SECONDS`."""
+async def _start_run(connection: Connection, pace: Pace, lead_in: float) -> str:
+    """Its path. The first event comes after `lead_in` seconds, in which readers can join."""
     thread = await connection.post("/threads", {})
     runs = f"/threads/{thread['thread_id']}/runs"
-    given: dict[str, Any] = {**pace._asdict(), "lead_in": LEAD_IN_SECONDS}
+    given: dict[str, Any] = {**pace._asdict(), "lead_in": lead_in}
     payload = {"assistant_id": "events", "input": given, "stream_mode": "custom"}
     return f"{runs}/{(await connection.post(runs, payload))['run_id']}"
 

@@ -21,53 +21,53 @@ PAUSE_SECONDS = 0.02
 AIM = Aim(0.010, "< 10 ms")
 RUN = {"assistant_id": "one_node", "input": INPUT}
 
-Sample = Callable[[], Awaitable[float]]
-"""Does something once and tells how many seconds it took."""
+Sample = Callable[[], Awaitable[tuple[float, ...]]]
+"""Does something once and tells after how many seconds it came to one or several points."""
 
 
 async def run(lab: Lab) -> AsyncIterator[Measurement]:
-    call = await _samples(lambda: _seconds_of(graph.ainvoke(INPUT)))
-    first = await _samples(lambda: first_event_after(graph, INPUT, "updates"))
+    [call] = await _samples(lambda: _seconds_of(graph.ainvoke(INPUT)))
+    [event] = await _samples(_first_bare_event)
     for mode in lab.modes:
         async with connections(lab.server(mode).port, 1) as [connection]:
-            for what, floor, aim, sample in (
-                ("stateless wait", call, AIM, lambda: _wait(connection, "")),
-                ("wait on a thread", call, None, await _on_a_thread(connection)),
-                ("first event of a stream", first, None, lambda: _first(connection, b"metadata")),
-                ("first update of a stream", first, None, lambda: _first(connection, b"updates")),
-            ):
-                for measurement in _percentiles(what, mode, await _samples(sample), floor, aim):
-                    yield measurement
+            [stateless] = await _samples(lambda: _wait(connection, ""))
+            [stateful] = await _samples(await _on_a_thread(connection))
+            first, update = await _samples(lambda: _stream(connection))
+        for name, samples, floor, aim in (
+            ("stateless wait", stateless, call, AIM),
+            ("wait on a thread", stateful, call, None),
+            ("first event of a stream", first, event, None),
+            ("first update of a stream", update, event, None),
+        ):
+            yield _percentile(50, name, mode, samples, floor, aim)
+            yield _percentile(99, name, mode, samples, floor)
 
 
-async def _samples(sample: Sample) -> list[float]:
-    """Sorted."""
+async def _samples(sample: Sample) -> list[tuple[float, ...]]:
+    """The times of each point."""
     taken = []
     for _ in range(WARM_UP + SAMPLES):
         taken.append(await sample())
         await asyncio.sleep(PAUSE_SECONDS)
-    return sorted(taken[WARM_UP:])
+    return list(zip(*taken[WARM_UP:], strict=True))
 
 
-def _percentiles(
-    what: str, mode: Mode, samples: list[float], floor: list[float], aim: Aim | None
-) -> list[Measurement]:
-    def percentile(p: int, aim: Aim | None) -> Measurement:
-        return Measurement(
-            "latency",
-            f"{what}: p{p}",
-            mode,
-            _percentile(samples, p),
-            "seconds",
-            _percentile(floor, p),
-            aim,
-        )
+def _percentile(
+    p: int,
+    name: str,
+    mode: Mode,
+    samples: tuple[float, ...],
+    floor: tuple[float, ...],
+    aim: Aim | None = None,
+) -> Measurement:
+    def of(times: tuple[float, ...]) -> float:
+        return statistics.quantiles(times, n=100, method="inclusive")[p - 1]
 
-    return [percentile(50, aim), percentile(99, None)]
+    return Measurement("latency", f"{name}: p{p}", mode, of(samples), "seconds", of(floor), aim)
 
 
-def _percentile(samples: list[float], p: int) -> float:
-    return statistics.quantiles(samples, n=100, method="inclusive")[p - 1]
+async def _first_bare_event() -> tuple[float]:
+    return (await first_event_after(graph, INPUT, "updates"),)
 
 
 async def _on_a_thread(connection: Connection) -> Sample:
@@ -75,21 +75,27 @@ async def _on_a_thread(connection: Connection) -> Sample:
     return lambda: _wait(connection, f"/threads/{thread['thread_id']}")
 
 
-async def _wait(connection: Connection, of: str) -> float:
+async def _wait(connection: Connection, of: str) -> tuple[float]:
     return await _seconds_of(connection.post(f"{of}/runs/wait", RUN))
 
 
-async def _first(connection: Connection, event: bytes) -> float:
-    """Seconds from the request to the first event of this name; the stream is read to its end."""
-    seen = Occurrences(b"event: " + event)
+async def _stream(connection: Connection) -> tuple[float, float]:
+    """To the first event, `metadata`, and to the first that the graph produced."""
+    first, update = Occurrences(b"event: metadata"), Occurrences(b"event: updates")
+
+    def feed(piece: bytes) -> None:
+        first.feed(piece)
+        update.feed(piece)
+
     began = asyncio.get_running_loop().time()
     payload = {**RUN, "stream_mode": "updates"}
-    await connection.exchange("POST", "/runs/stream", payload, on_body=seen.feed)
-    assert seen.first_at is not None, "the stream had no such event"
-    return seen.first_at - began
+    await connection.exchange("POST", "/runs/stream", payload, on_body=feed)
+    assert first.first_at is not None
+    assert update.first_at is not None
+    return first.first_at - began, update.first_at - began
 
 
-async def _seconds_of(act: Awaitable[object]) -> float:
+async def _seconds_of(act: Awaitable[object]) -> tuple[float]:
     began = time.perf_counter()
     await act
-    return time.perf_counter() - began
+    return (time.perf_counter() - began,)
