@@ -27,12 +27,15 @@ async def _tail(url: str, thread_id: UUID, run_id: UUID | None, *, full: bool) -
     console = Console(highlight=False)
     failed = False
     try:
+        # The official client would try for seconds to reach a server that is not there.
+        async with httpx.AsyncClient() as http:
+            await http.get(f"{url}/ok")
         async for part in await _events(get_client(url=url), str(thread_id), run_id):
-            failed = part.event == "error"
+            failed = failed or part.event == "error"
             _print(console, part, full=full)
     except APIStatusError as error:
         raise StartupError(f"{url} answers {error.status_code}: {error.message}") from error
-    except httpx.ConnectError as error:
+    except httpx.TransportError as error:
         raise StartupError(f"Nothing answers on {url}: start it, or give --url.") from error
     return 1 if failed else 0
 
