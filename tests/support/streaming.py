@@ -1,0 +1,79 @@
+"""Reading streams as clients do: through the official SDK, and byte by byte."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from langgraph_sdk.schema import StreamPart
+
+from joinstream.domain.events import EventId
+
+
+async def collect(stream: AsyncIterator[StreamPart]) -> list[StreamPart]:
+    return [part async for part in stream]
+
+
+def ids_of(parts: Sequence[StreamPart]) -> list[EventId]:
+    """The ids of the parts that have one."""
+    return [EventId.parse(part.id) for part in parts if part.id]
+
+
+def names_of(parts: Sequence[StreamPart]) -> list[str]:
+    return [part.event for part in parts]
+
+
+def datas_of(parts: Sequence[StreamPart], name: str) -> list[Any]:
+    """The data of all events of this name."""
+    return [part.data for part in parts if part.event == name]
+
+
+def assert_gapless(parts: Sequence[StreamPart]) -> None:
+    """In order, nothing twice, nothing missing unless a `gap` says so, and ended by `end`.
+
+    Within an attempt, numbers go up by one; a later attempt begins again at 0.
+    """
+    assert parts[-1].event == "end"
+    gap_before = False
+    last: EventId | None = None
+    for part in parts:
+        if part.event == "gap":
+            gap_before = True
+        elif part.id:
+            id = EventId.parse(part.id)
+            assert last is None or id > last, f"{id} came after {last}"
+            follows = last is None or id == (last.epoch, last.k + 1) or id.k == 0
+            assert follows or gap_before, f"{id} came after {last}, and no gap was announced"
+            last, gap_before = id, False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One server-sent event as text: its lines, without the empty one that ends it."""
+
+    lines: tuple[str, ...]
+
+    def field(self, name: str) -> str | None:
+        for line in self.lines:
+            if line.startswith(f"{name}: "):
+                return line.removeprefix(f"{name}: ")
+        return None
+
+
+@asynccontextmanager
+async def raw_stream(
+    http: httpx.AsyncClient, method: str, path: str, **request: Any
+) -> AsyncIterator[tuple[httpx.Response, AsyncIterator[Frame]]]:
+    """A response whose events are read as they come, split at blank lines alone."""
+    async with http.stream(method, path, **request) as response:
+        yield response, _frames(response)
+
+
+async def _frames(response: httpx.Response) -> AsyncIterator[Frame]:
+    text = ""
+    async for chunk in response.aiter_text():
+        text += chunk
+        *whole, text = text.split("\n\n")
+        for frame in whole:
+            yield Frame(tuple(frame.split("\n")))
