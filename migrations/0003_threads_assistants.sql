@@ -24,5 +24,7 @@ alter table threads alter column epoch
 
 alter table threads
     add column ttl_minutes  double precision check (ttl_minutes > 0),
-    add column ttl_strategy text check (ttl_strategy in ('delete', 'keep_latest'));
+    add column ttl_strategy text check (ttl_strategy in ('delete', 'keep_latest')),
+    -- when keep_latest was last carried out
+    add column pruned_at    timestamptz;
 create index threads_with_ttl on threads (updated_at) where ttl_minutes is not null;

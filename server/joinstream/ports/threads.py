@@ -76,6 +76,10 @@ class ThreadStore(Protocol):
         """Keep only the latest checkpoint. False when the thread is unknown or busy."""
         ...
 
+    async def sweep_expired(self, limit: int) -> int:
+        """End the time to live of threads that are past it; how many, at most `limit`."""
+        ...
+
     async def of_assistant(self, assistant_id: AssistantId) -> list[ThreadId]: ...
 
     def locked(self, thread_id: ThreadId) -> AbstractAsyncContextManager[LockedThread | None]:

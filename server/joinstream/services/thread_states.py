@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.errors import EmptyInputError, InvalidUpdateError
@@ -35,6 +36,8 @@ from joinstream.services.open_graph import Graph, opened_graph
 
 Checkpoint = Mapping[str, Any]
 """Any of checkpoint_id, checkpoint_ns and checkpoint_map; empty for the root graph's latest."""
+
+log = structlog.get_logger(__name__)
 
 _CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 _FAULTS_OF_AN_UPDATE = (
@@ -199,6 +202,7 @@ def _as_bad_request(*kinds: type[Exception]) -> Iterator[None]:
     except RequestError:
         raise
     except kinds as error:
+        log.warning("state request refused", exc_info=error)
         failure = failure_of(error)
         raise BadRequest(
             f"The graph does not take this: {failure['error']}: {failure['message']}"

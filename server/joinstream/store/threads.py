@@ -55,6 +55,19 @@ class _Locked:
             _query("record_state"), self.thread.thread_id, values, interrupts, status
         )
 
+    async def delete(self) -> list[RunId]:
+        """Delete the thread, its runs and checkpoints; the runs that were active."""
+        thread_id = self.thread.thread_id
+        runs = await self.database.fetch(_query("delete_runs"), thread_id)
+        await self.checkpointer.adelete_thread(str(thread_id))
+        await self.database.execute(_query("delete"), thread_id)
+        return [run["run_id"] for run in runs if run["status"] in ACTIVE]
+
+    async def keep_latest(self) -> None:
+        """Delete all checkpoints but the latest."""
+        await self.checkpointer.aprune([str(self.thread.thread_id)], strategy="keep_latest")
+        await self.database.execute(_query("mark_pruned"), self.thread.thread_id)
+
 
 class PostgresThreads:
     """Threads over a pool."""
@@ -120,16 +133,28 @@ class PostgresThreads:
         async with self.locked(thread_id) as locked:
             if locked is None:
                 return None
-            runs = await locked.database.fetch(_query("delete_runs"), thread_id)
-            await locked.checkpointer.adelete_thread(str(thread_id))
-            await locked.database.execute(_query("delete"), thread_id)
-            return [run["run_id"] for run in runs if run["status"] in ACTIVE]
+            return await locked.delete()
 
     async def prune_checkpoints(self, thread_id: ThreadId) -> bool:
         async with self.locked(thread_id) as locked:
             if locked is None or locked.thread.status == "busy":
                 return False
-            await locked.checkpointer.aprune([str(thread_id)], strategy="keep_latest")
+            await locked.keep_latest()
+            return True
+
+    async def sweep_expired(self, limit: int) -> int:
+        swept = 0
+        while swept < limit and await self._sweep_one():
+            swept += 1
+        return swept
+
+    async def _sweep_one(self) -> bool:
+        async with self._transaction() as (connection, database):
+            row = await database.fetchrow(_query("lock_expired"))
+            if row is None:
+                return False
+            locked = _Locked(_thread(row), self._saver_on(connection), database)
+            await (locked.delete() if row["ttl_strategy"] == "delete" else locked.keep_latest())
             return True
 
     async def of_assistant(self, assistant_id: AssistantId) -> list[ThreadId]:
@@ -138,10 +163,14 @@ class PostgresThreads:
 
     @asynccontextmanager
     async def locked(self, thread_id: ThreadId) -> AsyncIterator[_Locked | None]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            database = Database(connection)
+        async with self._transaction() as (connection, database):
             row = await database.fetchrow(_query("lock"), thread_id)
             yield _Locked(_thread(row), self._saver_on(connection), database) if row else None
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[tuple[asyncpg.Connection, Database]]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection, Database(connection)
 
     async def _one(self, query: str, *arguments: Any) -> Thread | None:
         row = await self._database.fetchrow(_query(query), *arguments)

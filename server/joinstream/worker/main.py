@@ -17,6 +17,7 @@ from joinstream.project import Project
 from joinstream.settings import Settings
 from joinstream.store.database import Database
 from joinstream.store.runs import PostgresRuns
+from joinstream.store.threads import PostgresThreads
 from joinstream.worker.execute import Executor, RunLimits
 from joinstream.worker.guards import guard_tasks
 from joinstream.worker.maintenance import sweep_forever
@@ -78,7 +79,12 @@ async def running_worker(
     worker = make_worker(settings, project, backends)
     working = asyncio.create_task(worker.run(), name="worker")
     sweeping = asyncio.create_task(
-        sweep_forever(backends.runs, settings.temporary_run_retention_seconds), name="maintenance"
+        sweep_forever(
+            backends.runs,
+            PostgresThreads(backends.pool, backends.checkpoints.saver_on),
+            settings.temporary_run_retention_seconds,
+        ),
+        name="maintenance",
     )
     try:
         yield worker

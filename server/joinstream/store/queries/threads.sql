@@ -85,3 +85,18 @@ where thread_id = $1;
 -- name: of_assistant
 select thread_id from threads
 where metadata @> jsonb_build_object('assistant_id', $1::uuid);
+
+-- name: lock_expired
+-- One thread whose time to live is over, with its row locked; one that others have locked is not
+-- waited for. A busy thread lives on.
+select {columns}, ttl_strategy from threads
+where ttl_minutes is not null
+  and updated_at + make_interval(secs => ttl_minutes * 60) < now()
+  and status <> 'busy'
+  and (pruned_at is null or pruned_at < updated_at)
+order by updated_at
+limit 1
+for update skip locked;
+
+-- name: mark_pruned
+update threads set pruned_at = now() where thread_id = $1;
