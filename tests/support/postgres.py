@@ -48,8 +48,7 @@ class PostgresForTests:
         await migrate(_with_database(self._uri, _TEMPLATE))
 
     async def _create_database(self, name: str, template: str) -> None:
-        # Copying files beats copying through the log when nothing is synced to disk.
-        await self._execute(f'create database "{name}" template {template} strategy file_copy')
+        await self._execute(f'create database "{name}" template {template}')
 
     async def _execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self._uri)
