@@ -1,0 +1,1 @@
+"""What clients may send: one module of pydantic models per resource."""
