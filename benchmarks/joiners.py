@@ -34,10 +34,6 @@ async def run(lab: Lab) -> AsyncIterator[Measurement]:
             cpu = (await _cpu_of_run(server, pace, JOINERS)).since(alone)
             name = f"CPU a delivered event, {how}"
             yield Measurement("joiners", name, mode, cpu.server / DELIVERIES, "seconds", floor, AIM)
-            if mode == "redis":
-                yield Measurement(
-                    "joiners", f"Redis {name}", mode, cpu.redis / DELIVERIES, "seconds"
-                )
 
 
 async def _floor(pace: Pace) -> float:

@@ -42,7 +42,7 @@ class Life(NamedTuple):
 
     ready: float
     first_answer: float
-    at_start: Memory
+    after_one_run: Memory
     after_runs: Memory | None
 
 
@@ -70,15 +70,15 @@ def _starter(mode: Mode, closing: ExitStack) -> Start:
 async def _live(start: Start, *, runs: int) -> Life:
     began = time.perf_counter()
     with start() as server:
-        at_start = _memory(server)
         async with connections(server.port, 1) as opened:
             await answer_runs(opened, iter(range(1)))
             first_answer = time.perf_counter() - began
+        after_one_run = _memory(server)
         if not runs:
-            return Life(server.ready_after, first_answer, at_start, None)
+            return Life(server.ready_after, first_answer, after_one_run, None)
         async with connections(server.port, CLIENTS) as opened:
             await answer_runs(opened, iter(range(runs)))
-        return Life(server.ready_after, first_answer, at_start, _memory(server))
+        return Life(server.ready_after, first_answer, after_one_run, _memory(server))
 
 
 def _memory(server: Server) -> Memory:
@@ -93,7 +93,7 @@ def _of_warm_starts(mode: Mode, lives: list[Life]) -> list[Measurement]:
         _measurement("first run answered, warm start", mode, answer),
     ]
     for when, memory in (
-        ("when ready", lives[-1].at_start),
+        ("after 1 run", lives[-1].after_one_run),
         (f"after {RUNS} runs", lives[-1].after_runs),
     ):
         if memory is not None:

@@ -16,7 +16,7 @@ from benchmarks.support.measurement import Measurement, Mode
 from benchmarks.support.servers import CpuUse, Server
 
 CLIENTS = (10, 100)
-SECONDS = 4.0
+SECONDS = 3.0
 WARM_UP_SECONDS = 1.0
 BARE_CALLS = 500
 INPUT: State = {"text": "hello"}

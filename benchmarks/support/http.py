@@ -1,6 +1,7 @@
 """An HTTP client cheap enough to drive many requests without being the bottleneck itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Self, cast
@@ -96,7 +97,10 @@ async def connections(port: int, count: int) -> AsyncIterator[list[Connection]]:
 
 
 class Occurrences:
-    """Counts a word in a body that arrives in pieces, and the time when it first appeared."""
+    """Counts a word in a body that arrives in pieces.
+
+    `first_at` is when it first appeared, on the clock of `time.perf_counter`.
+    """
 
     def __init__(self, word: bytes) -> None:
         self._word = word
@@ -108,7 +112,7 @@ class Occurrences:
         text = self._carried + piece
         found = text.count(self._word)
         if found and self.first_at is None:
-            self.first_at = asyncio.get_running_loop().time()
+            self.first_at = time.perf_counter()
         self.count += found
         # Shorter than the word, so that nothing is counted twice.
         self._carried = text[-(len(self._word) - 1) :]
