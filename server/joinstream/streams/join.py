@@ -154,7 +154,7 @@ class _Reader:
             self.check_at = min(self.check_at, now)
             return
         assert hint == DIRTY
-        self._position.from_now = False
+        self._position.anywhere = False
         self.read_at = min(self.read_at, now)
         self.check_at = min(self.check_at, now + random.uniform(0, _SPREAD_SECONDS))
 
@@ -205,7 +205,7 @@ class _Reader:
 
     def _stand_at(self, top: EventId | None) -> list[Gap]:
         self._position.move_to(top)
-        self._position.from_now = not self._log_failed
+        self._position.anywhere = top is None and not self._log_failed
         if not self._log_failed:
             self.read_at = inf
         elif top is not None:
@@ -266,4 +266,7 @@ class _Reader:
 
     async def _is_end_of_run(self, id: EventId) -> bool:
         page = await self._log.read(self._stream, id.before(), limit=1)
-        return any(frame.id == id and frame.kind is FrameKind.END for frame in page.frames)
+        return any(
+            frame.id == id and frame.kind is FrameKind.END and frame.run_id == self._run_id
+            for frame in page.frames
+        )

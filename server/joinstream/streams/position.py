@@ -31,17 +31,17 @@ class Position:
 
     `run_id` None: the frames of every run are wanted. `at_boundary`: an epoch may begin here
     without naming its predecessor, as nothing was seen yet or the last frame was an END.
-    `from_now`: the reader asked for what comes from now on, so whatever its subscription brings
-    first is where it begins, even if the log's top was above that by the time it was read.
+    `anywhere`: the reader asked for what comes from now on while the log was empty, so that it
+    begins with whatever comes first.
     """
 
-    __slots__ = ("_run_id", "at_boundary", "ended", "from_now", "last", "seen")
+    __slots__ = ("_run_id", "anywhere", "at_boundary", "ended", "last", "seen")
 
     def __init__(self, run_id: UUID | None) -> None:
         self._run_id = run_id
         self.last: EventId | None = None
         self.at_boundary = True
-        self.from_now = False
+        self.anywhere = False
         self.seen = False
         self.ended = False
 
@@ -71,8 +71,6 @@ class Position:
         for index, frame in enumerate(frames):
             if self.ended:
                 break
-            if self.from_now:
-                self._begin_with(frame)
             if self.last is not None and frame.id <= self.last:
                 continue
             follows = self._follows(frame)
@@ -94,12 +92,9 @@ class Position:
     def _wants(self, frame: Frame) -> bool:
         return self._run_id is None or frame.run_id == self._run_id
 
-    def _begin_with(self, frame: Frame) -> None:
-        self.from_now = False
-        if self.last is None or frame.id <= self.last:
-            self.last = frame.prev
-
     def _follows(self, frame: Frame) -> bool:
+        if self.anywhere:
+            return True
         if frame.prev is None:
             return self.at_boundary
         # `prev` may lie before `last`: frames of a run without a log are nobody's `prev`.
@@ -118,7 +113,7 @@ class Position:
     def _advance(self, frame: Frame) -> None:
         self.last = frame.id
         self.at_boundary = frame.kind is FrameKind.END
-        self.from_now = False
+        self.anywhere = False
         self.ended = self.at_boundary and frame.run_id == self._run_id
 
 
