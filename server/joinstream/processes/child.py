@@ -15,7 +15,7 @@ KILL_AFTER_SECONDS = 15.0
 """What a child gets on top of its own grace period before it is killed."""
 URGENT_SECONDS = 5.0
 
-# Ctrl-C in the terminal reaches children too, and from their first moment; it is for the parent.
+# Ctrl-C in the terminal reaches children too, also while they import; it is for the parent.
 _LAUNCH = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
