@@ -8,8 +8,12 @@ from tests.support.postgres import PostgresForTests
 from tests.support.redis import running_redis
 from tests.support.server import Deployment, embedded_server, running_topology
 
-# Small enough that a test can exceed it, large enough for everything else.
-SETTINGS = {"HTTP_MAX_REQUEST_BODY_BYTES": "4000000", "N_JOBS_PER_WORKER": "20"}
+# A body limit that a test can exceed, and heartbeats that it can wait for.
+SETTINGS = {
+    "HTTP_MAX_REQUEST_BODY_BYTES": "4000000",
+    "JOINSTREAM_HEARTBEAT_SECONDS": "0.5",
+    "N_JOBS_PER_WORKER": "20",
+}
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ from langgraph_sdk.client import LangGraphClient, get_client
 
 from tests.support.redis import RedisServer
 
-GRAPHS = Path(__file__).parents[2] / "graphs" / "langgraph.json"
+GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
+"""The example graphs, and some that only tests need."""
 READY_API = " ready on "
 READY_WORKER = "worker ready"
 STOP_SECONDS = 20.0
