@@ -16,7 +16,7 @@ from benchmarks.support.measurement import Aim, Measurement, Mode
 from benchmarks.waits import INPUT
 
 SAMPLES = 100
-WARM_UP = 10
+WARM_UP = 50
 PAUSE_SECONDS = 0.02
 AIM = Aim(0.010, "< 10 ms")
 RUN = {"assistant_id": "one_node", "input": INPUT}
@@ -45,11 +45,13 @@ async def run(lab: Lab) -> AsyncIterator[Measurement]:
 
 async def _samples(sample: Sample) -> list[tuple[float, ...]]:
     """The times of each point."""
+    for _ in range(WARM_UP):
+        await sample()
     taken = []
-    for _ in range(WARM_UP + SAMPLES):
-        taken.append(await sample())
+    for _ in range(SAMPLES):
         await asyncio.sleep(PAUSE_SECONDS)
-    return list(zip(*taken[WARM_UP:], strict=True))
+        taken.append(await sample())
+    return list(zip(*taken, strict=True))
 
 
 def _percentile(
