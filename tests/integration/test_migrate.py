@@ -7,10 +7,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.support.waiting import eventually
 
 from joinstream.errors import StartupError
 from joinstream.store.migrate import migrate, migrations_folder, pending, read_migrations
+from tests.support.waiting import eventually
 
 ALL = [migration.name for migration in read_migrations(migrations_folder())]
 PROCESSES = 8
