@@ -17,6 +17,7 @@ from joinstream.http.sse import OpenStreams
 from joinstream.project import Project
 from joinstream.services import Services
 from joinstream.services.assistant_graphs import AssistantGraphs
+from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
 from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
@@ -50,9 +51,9 @@ def make_services(
     bus, checkpoints = backends.bus, backends.checkpoints
     thread_store = PostgresThreads(backends.pool, checkpoints.saver_on)
     thread_states = ThreadStates(thread_store, checkpoints, project)
-    assistant_service = Assistants(
-        PostgresAssistants(backends.database), thread_store, backends.runs, bus.signals, project
-    )
+    thread_service = Threads(thread_store, thread_states, bus.signals, bus.events)
+    assistant_store = PostgresAssistants(backends.database)
+    assistant_service = Assistants(assistant_store, project)
     run_service = Runs(
         backends.runs,
         assistant_service.resolve,
@@ -68,7 +69,10 @@ def make_services(
     return Services(
         assistants=assistant_service,
         assistant_graphs=AssistantGraphs(project),
-        threads=Threads(thread_store, thread_states, bus.signals),
+        assistant_removal=AssistantRemoval(
+            assistant_store, assistant_service, run_service, thread_service
+        ),
+        threads=thread_service,
         thread_states=thread_states,
         runs=run_service,
         run_streams=RunStreams(

@@ -58,7 +58,7 @@ async def patch_assistant(request: Request, body: AssistantPatch) -> Response:
 
 
 async def delete_assistant(request: Request) -> Response:
-    await services(request).assistants.delete(
+    await services(request).assistant_removal.delete(
         assistant_id_of(request), delete_threads=query_bool(request, "delete_threads")
     )
     return no_content()

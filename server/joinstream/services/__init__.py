@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from joinstream.project import Project
 from joinstream.services.assistant_graphs import AssistantGraphs
+from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
 from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
@@ -22,6 +23,7 @@ class Services:
 
     assistants: Assistants
     assistant_graphs: AssistantGraphs
+    assistant_removal: AssistantRemoval
     threads: Threads
     thread_states: ThreadStates
     runs: Runs

@@ -22,9 +22,6 @@ from joinstream.ports.assistants import (
     AssistantStore,
     NewAssistant,
 )
-from joinstream.ports.runs import RunStore
-from joinstream.ports.streams import Signals
-from joinstream.ports.threads import ThreadStore
 from joinstream.project import Project
 
 SYSTEM_CACHE_SECONDS = 1.0
@@ -32,20 +29,14 @@ SYSTEM_CACHE_SECONDS = 1.0
 
 
 class Assistants:
-    """Every use case of assistants."""
+    """Every use case of assistants but those that reach beyond them."""
 
     def __init__(
         self,
         assistants: AssistantStore,
-        threads: ThreadStore,
-        runs: RunStore,
-        signals: Signals,
         project: Project,
     ) -> None:
         self._assistants = assistants
-        self._threads = threads
-        self._runs = runs
-        self._signals = signals
         self._project = project
         self._system_ids = {system_assistant_id(name): name for name in project.graph_ids}
         self._system_cache: dict[AssistantId, tuple[float, Assistant]] = {}
@@ -171,11 +162,8 @@ class Assistants:
             raise NotFound(f"Assistant {assistant_id} has no version {version}.")
         return changed
 
-    async def delete(self, assistant_id: AssistantId, *, delete_threads: bool) -> None:
-        """Delete an assistant; its active runs are cancelled, its threads go when asked for.
-
-        Raises NotFound, and Conflict for the system assistant of a graph.
-        """
+    async def delete(self, assistant_id: AssistantId) -> None:
+        """Raises NotFound, and Conflict for the system assistant of a graph."""
         if graph_id := self._system_ids.get(assistant_id):
             raise Conflict(
                 f"This is the system assistant of graph {graph_id!r}, which runs by graph name "
@@ -183,13 +171,6 @@ class Assistants:
             )
         if not await self._assistants.delete(assistant_id):
             raise _unknown(assistant_id)
-        for run_id in await self._assistants.active_runs(assistant_id):
-            if await self._runs.cancel(run_id, "interrupt", "assistant deleted") == "requested":
-                await self._signals.nudge_cancel(run_id)
-        if delete_threads:
-            for thread_id in await self._threads.of_assistant(assistant_id):
-                for run_id in await self._threads.delete(thread_id) or ():
-                    await self._signals.nudge_cancel(run_id)
 
     def _require_graph(self, graph_id: str | None) -> None:
         if graph_id is not None and graph_id not in self._project.graph_ids:

@@ -6,7 +6,7 @@ from typing import Any
 from langgraph.types import StateUpdate
 
 from joinstream.domain.assistants import IfExists
-from joinstream.domain.ids import ThreadId, new_thread_id
+from joinstream.domain.ids import AssistantId, ThreadId, new_thread_id
 from joinstream.domain.threads import (
     PruneStrategy,
     Thread,
@@ -16,7 +16,7 @@ from joinstream.domain.threads import (
     Ttl,
 )
 from joinstream.errors import Conflict, NotFound, RequestError, Unprocessable
-from joinstream.ports.streams import Signals
+from joinstream.ports.streams import EventLog, Signals
 from joinstream.ports.threads import ThreadPage, ThreadStore
 from joinstream.services.thread_states import ThreadStates
 
@@ -24,10 +24,13 @@ from joinstream.services.thread_states import ThreadStates
 class Threads:
     """Every use case of threads but their state."""
 
-    def __init__(self, threads: ThreadStore, states: ThreadStates, signals: Signals) -> None:
+    def __init__(
+        self, threads: ThreadStore, states: ThreadStates, signals: Signals, events: EventLog
+    ) -> None:
         self._threads = threads
         self._states = states
         self._signals = signals
+        self._events = events
 
     async def create(
         self,
@@ -98,10 +101,17 @@ class Threads:
         prune = self._delete if strategy == "delete" else self._threads.prune_checkpoints
         return sum([await prune(thread_id) for thread_id in dict.fromkeys(thread_ids)])
 
+    async def delete_of_assistant(self, assistant_id: AssistantId) -> None:
+        """Delete all threads whose latest run was the assistant's."""
+        for thread_id in await self._threads.of_assistant(assistant_id):
+            await self._delete(thread_id)
+
     async def _delete(self, thread_id: ThreadId) -> bool:
         stopped = await self._threads.delete(thread_id)
         for run_id in stopped or ():
             await self._signals.nudge_cancel(run_id)
+        if stopped:
+            await self._events.nudge(thread_id)
         return stopped is not None
 
 
