@@ -35,6 +35,8 @@ create table checkpoint_writes (
     channel       text    not null,
     -- the run that wrote it; null for a state update
     run_id        uuid,
+    -- the value is the only item of what is stored
+    single        boolean not null,
     -- the value itself, or the part that holds it
     type          text,
     data          bytea,

@@ -13,6 +13,7 @@
     │   ├── GraphUnusable         424  the graph's own code cannot be loaded or drawn
     │   └── Unavailable           503  Postgres or Redis is away; carries Retry-After
     ├── LeaseLost                 this worker no longer owns the run it writes for
+    ├── Unserializable            a graph's state holds what no checkpoint can
     └── RunStopped                raised inside a run to end it
         ├── RunInterrupted        cancel with action interrupt
         ├── RunRolledBack         cancel with action rollback
@@ -89,6 +90,10 @@ class Unavailable(RequestError):
 
 class LeaseLost(JoinstreamError):
     """The run was claimed by another worker or has ended; this attempt may write nothing."""
+
+
+class Unserializable(JoinstreamError, TypeError):
+    """A value in a graph's state that cannot be stored; the message names channel, place and type."""
 
 
 class RunStopped(JoinstreamError):

@@ -29,4 +29,4 @@ class PostgresCheckpoints:
         return await self.saver().ahas_checkpoint_of_run(str(thread_id), str(run_id))
 
     async def delete_of_run(self, thread_id: UUID, run_id: UUID) -> None:
-        await self.saver().adelete_checkpoints_of_run(str(thread_id), str(run_id))
+        await self.saver().adelete_run_of_thread(str(thread_id), str(run_id))

@@ -1,30 +1,38 @@
-"""The saver itself: LangGraph's checkpointer interface over the queries of this package."""
+"""The saver: LangGraph's checkpointer interface, asynchronous half."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import asyncpg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
-    WRITES_IDX_MAP,
-    BaseCheckpointSaver,
     ChannelVersions,
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
-    get_serializable_checkpoint_metadata,
-    writes_sort_key,
+    DeltaChannelHistory,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from joinstream.errors import LeaseLost
-from joinstream.sql import load_queries
+from joinstream.checkpoint.entries import CheckpointEntry, WritesEntry
+from joinstream.checkpoint.history import read_history
+from joinstream.checkpoint.known import Known, Memory, Place, thread_key
+from joinstream.checkpoint.loops import at_home
+from joinstream.checkpoint.outbox import Batch, Outbox
+from joinstream.checkpoint.reading import Loaded, read_parts
+from joinstream.checkpoint.retention import Retention
+from joinstream.checkpoint.statement import QUERIES, Writer
+from joinstream.checkpoint.synchronous import SynchronousMethods
 from joinstream.store.database import Database
 
-_QUERIES = load_queries(Path(__file__).with_name("queries.sql"))
+_PAGE = 16
+"""Checkpoints read at a time when a thread's history is listed."""
+
+_NEWEST = QUERIES["contents"].format(checkpoints=QUERIES["newest"])
+_LISTED = QUERIES["contents"].format(checkpoints=QUERIES["page"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +43,13 @@ class Fence:
     epoch: int
 
 
-def thread_key(thread_id: str) -> UUID:
-    """The id as stored. Graphs may name their inner threads freely; such names are hashed."""
-    try:
-        return UUID(thread_id)
-    except ValueError:
-        return uuid5(NAMESPACE_URL, thread_id)
+class PostgresSaver(SynchronousMethods):
+    """Checkpoints in Postgres. Cheap: make one for each run or request, on a running event loop.
 
-
-class PostgresSaver(BaseCheckpointSaver[int]):
-    """Checkpoints in Postgres. Cheap: make one for each run or request."""
+    On a connection instead of a pool it works within that connection's transaction. Writes raise
+    LeaseLost when fenced and stale, Unserializable for values that cannot be stored, Unavailable
+    when Postgres is away.
+    """
 
     def __init__(
         self,
@@ -54,9 +59,15 @@ class PostgresSaver(BaseCheckpointSaver[int]):
         serde: SerializerProtocol | None = None,
     ) -> None:
         super().__init__(serde=serde)
+        self.home = asyncio.get_running_loop()
+        owner = (fence.run_id, fence.epoch) if fence else (None, None)
         self._database = Database(executor)
-        self._fence = (fence.run_id, fence.epoch) if fence else (None, None)
+        self._retention = Retention(executor, *owner)
+        self._writer = Writer(self._database, *owner)
+        self._outbox = Outbox(self._store)
+        self._memory = Memory()
 
+    @at_home
     async def aput(
         self,
         config: RunnableConfig,
@@ -64,20 +75,35 @@ class PostgresSaver(BaseCheckpointSaver[int]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        place = config["configurable"]
-        type_, body = self.serde.dumps_typed(checkpoint)
-        saved = (
-            thread_key(place["thread_id"]),
-            place.get("checkpoint_ns", ""),
-            checkpoint["id"],
-            place.get("checkpoint_id"),
-            type_,
-            body,
-            get_serializable_checkpoint_metadata(config, metadata),
-        )
-        await self._persist([], saved)
-        return _config(place["thread_id"], place.get("checkpoint_ns", ""), checkpoint["id"])
+        base = await self._known(config)
+        entry = CheckpointEntry(self.serde, config, checkpoint, metadata, new_versions, base)
+        await self._outbox.store(entry)
+        return {
+            "configurable": {
+                "thread_id": config["configurable"]["thread_id"],
+                "checkpoint_ns": entry.place.checkpoint_ns,
+                "checkpoint_id": checkpoint["id"],
+            }
+        }
 
+    async def _known(self, config: RunnableConfig) -> Known | None:
+        """The checkpoint a new one follows. LangGraph has always just read or written it."""
+        parent = config["configurable"].get("checkpoint_id")
+        if not parent:
+            return None
+        place = Place.named(config, parent)
+        return self._memory.get(place) or await self._recall(config, place)
+
+    async def _recall(self, config: RunnableConfig, place: Place) -> Known | None:
+        await self.aget_tuple(config)
+        return self._memory.get(place)
+
+    async def _store(self, batch: Batch) -> None:
+        known = await self._writer.store(batch)
+        if batch.checkpoint is not None:
+            self._memory.keep(batch.checkpoint.place, known)
+
+    @at_home
     async def aput_writes(
         self,
         config: RunnableConfig,
@@ -85,49 +111,22 @@ class PostgresSaver(BaseCheckpointSaver[int]):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        place = config["configurable"]
-        thread = thread_key(place["thread_id"])
-        rows = {}
-        for position, (channel, value) in enumerate(writes):
-            idx = WRITES_IDX_MAP.get(channel, position)
-            rows[idx] = (
-                thread,
-                place.get("checkpoint_ns", ""),
-                place["checkpoint_id"],
-                task_id,
-                idx,
-                task_path,
-                channel,
-                *self.serde.dumps_typed(value),
-            )
-        await self._persist(list(rows.values()), (None,) * 7)
+        place = Place.named(config, config["configurable"]["checkpoint_id"])
+        await self._outbox.store(WritesEntry(self.serde, place, writes, task_id, task_path))
 
-    async def _persist(self, writes: list[tuple[Any, ...]], saved: tuple[Any, ...]) -> None:
-        columns = zip(*writes, strict=True) if writes else ((),) * 9
-        self._permitted(
-            await self._database.fetchval(
-                _QUERIES["persist"], *self._fence, *map(list, columns), *saved
-            )
-        )
-
-    def _permitted(self, permitted: bool) -> None:
-        if not permitted:
-            raise LeaseLost(f"run {self._fence[0]} is no longer this worker's to write for")
-
+    @at_home
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        place = config["configurable"]
-        wanted = place.get("checkpoint_id") or None
-        if wanted and not _is_uuid(wanted):
+        wanted = config["configurable"].get("checkpoint_id") or None
+        if wanted and not _is_checkpoint_id(wanted):
             return None
-        row = await self._database.fetchrow(
-            _QUERIES["read"],
-            thread_key(place["thread_id"]),
-            place.get("checkpoint_ns", ""),
-            wanted,
-        )
-        if row is None or (wanted and row["checkpoint_id"] != UUID(wanted)):
+        thread_id = config["configurable"]["thread_id"]
+        namespace = config["configurable"].get("checkpoint_ns", "")
+        row = await self._database.fetchrow(_NEWEST, thread_key(thread_id), namespace, wanted)
+        if row is None or (wanted and row["checkpoint_id"] != wanted):
             return None
-        return self._tuple(row, place["thread_id"])
+        loaded = Loaded(self.serde, row, read_parts(row), thread_id)
+        self._memory.keep(Place.named(config, row["checkpoint_id"]), loaded.as_known())
+        return loaded.as_tuple()
 
     async def alist(
         self,
@@ -137,106 +136,98 @@ class PostgresSaver(BaseCheckpointSaver[int]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
-        place = config["configurable"] if config else {}
-        rows = await self._database.fetch(
-            _QUERIES["list"],
-            thread_key(place["thread_id"]) if place else None,
-            place.get("checkpoint_ns"),
-            place.get("checkpoint_id") or None,
+        """Newest first. History is read page by page, as far as the caller goes on."""
+        after: tuple[str | None, ...] = (None, None, None)
+        while limit is None or limit > 0:
+            size = _PAGE if limit is None else min(limit, _PAGE)
+            rows = await self._page(config, filter, before, after, size)
+            thread_id = config["configurable"]["thread_id"] if config else None
+            parts = read_parts(rows[0]) if rows else {}
+            for row in rows:
+                yield Loaded(self.serde, row, parts, thread_id or row["thread_id"]).as_tuple()
+            if len(rows) < size:
+                return
+            after = (row["checkpoint_id"], row["thread_id"], row["checkpoint_ns"])
+            limit = None if limit is None else limit - size
+
+    @at_home
+    async def _page(
+        self,
+        config: RunnableConfig | None,
+        filter: dict[str, Any] | None,
+        before: RunnableConfig | None,
+        after: tuple[str | None, ...],
+        size: int,
+    ) -> list[asyncpg.Record]:
+        asked = config["configurable"] if config else {}
+        return await self._database.fetch(
+            _LISTED,
+            thread_key(asked["thread_id"]) if asked else None,
+            asked.get("checkpoint_ns"),
+            asked.get("checkpoint_id") or None,
             before["configurable"].get("checkpoint_id") if before else None,
+            *after,
             filter or {},
-            limit,
-        )
-        for row in rows:
-            yield self._tuple(row, place.get("thread_id") or str(row["thread_id"]))
-
-    def _tuple(self, row: asyncpg.Record, thread_id: str) -> CheckpointTuple:
-        namespace = row["checkpoint_ns"]
-        parent = row["parent_checkpoint_id"]
-        return CheckpointTuple(
-            config=_config(thread_id, namespace, str(row["checkpoint_id"])),
-            checkpoint=self.serde.loads_typed((row["type"], row["body"])),
-            metadata=row["metadata"],
-            parent_config=_config(thread_id, namespace, str(parent)) if parent else None,
-            pending_writes=self._pending_writes(row),
+            size,
         )
 
-    def _pending_writes(self, row: asyncpg.Record) -> list[tuple[str, str, Any]]:
-        if row["task_ids"] is None:
-            return []
-        writes = zip(
-            row["task_paths"],
-            map(str, row["task_ids"]),
-            row["idxs"],
-            row["channels"],
-            row["types"],
-            row["datas"],
-            strict=True,
-        )
-        return [
-            (task_id, channel, self.serde.loads_typed((type_, data)))
-            for _, task_id, _, channel, type_, data in sorted(
-                writes, key=lambda write: writes_sort_key(*write[:3])
-            )
-        ]
+    @at_home
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        if not channels:
+            return {}
+        target = config["configurable"].get("checkpoint_id")
+        if not target:
+            newest = await self.aget_tuple(config)
+            if newest is None:
+                return {channel: {"writes": []} for channel in channels}
+            target = newest.checkpoint["id"]
+        place = Place.named(config, target)
+        return await read_history(self._database, self.serde, place, channels)
 
+    @at_home
     async def adelete_thread(self, thread_id: str) -> None:
-        self._permitted(
-            await self._database.fetchval(
-                _QUERIES["delete_threads"], *self._fence, [thread_key(thread_id)]
-            )
-        )
+        await self._retention.delete_threads([thread_key(thread_id)])
 
+    @at_home
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        self._permitted(
-            await self._database.fetchval(
-                _QUERIES["delete_runs"], *self._fence, None, [str(run_id) for run_id in run_ids]
-            )
-        )
+        """Looks through all threads: use `adelete_run_of_thread` when the thread is known."""
+        await self._retention.delete_runs(None, [str(run_id) for run_id in run_ids])
 
-    async def adelete_checkpoints_of_run(self, thread_id: str, run_id: str) -> None:
+    @at_home
+    async def adelete_run_of_thread(self, thread_id: str, run_id: str) -> None:
         """Remove what a run left on a thread: its checkpoints in all namespaces, and its writes."""
-        self._permitted(
-            await self._database.fetchval(
-                _QUERIES["delete_runs"], *self._fence, thread_key(thread_id), [run_id]
-            )
-        )
+        await self._retention.delete_runs(thread_key(thread_id), [run_id])
 
+    @at_home
     async def ahas_checkpoint_of_run(self, thread_id: str, run_id: str) -> bool:
         """Whether the run has a checkpoint in the thread's root namespace."""
         found: bool = await self._database.fetchval(
-            _QUERIES["has_checkpoint_of_run"], thread_key(thread_id), run_id
+            QUERIES["has_checkpoint_of_run"], thread_key(thread_id), run_id
         )
         return found
 
+    @at_home
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        source, target = thread_key(source_thread_id), thread_key(target_thread_id)
-        await self._database.execute(_QUERIES["copy_checkpoints"], source, target)
-        await self._database.execute(_QUERIES["copy_writes"], source, target)
+        await self._retention.copy_thread(
+            thread_key(source_thread_id), thread_key(target_thread_id)
+        )
 
+    @at_home
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Raises ValueError for a strategy other than keep_latest and delete."""
         threads = [thread_key(thread_id) for thread_id in thread_ids]
         if strategy == "delete":
-            await self._database.fetchval(_QUERIES["delete_threads"], *self._fence, threads)
+            await self._retention.delete_threads(threads)
         elif strategy == "keep_latest":
-            await self._database.execute(_QUERIES["keep_latest"], threads)
+            await self._retention.keep_latest(threads, self.serde)
         else:
-            raise ValueError(f"unknown prune strategy {strategy!r}: use keep_latest or delete")
+            raise ValueError(f"Unknown prune strategy {strategy!r}: use keep_latest or delete.")
 
 
-def _config(thread_id: str, namespace: str, checkpoint_id: str) -> RunnableConfig:
-    return {
-        "configurable": {
-            "thread_id": thread_id,
-            "checkpoint_ns": namespace,
-            "checkpoint_id": checkpoint_id,
-        }
-    }
-
-
-def _is_uuid(text: str) -> bool:
+def _is_checkpoint_id(text: str) -> bool:
     try:
-        UUID(text)
+        return str(UUID(text)) == text
     except ValueError:
         return False
-    return True

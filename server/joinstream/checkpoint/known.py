@@ -1,0 +1,66 @@
+"""What a saver remembers of checkpoints it read or wrote, to store only what the next one adds."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions
+
+from joinstream.checkpoint.parts import Log
+from joinstream.checkpoint.values import Held
+
+_CAPACITY = 64
+_FREE_THREAD_NAMES = UUID("5c1fd1f7-9d1c-4d0e-8a5c-2f1a2b7f3c11")
+
+
+class Place(NamedTuple):
+    """The key of a checkpoint."""
+
+    thread_id: UUID
+    checkpoint_ns: str
+    checkpoint_id: str
+
+    @classmethod
+    def named(cls, config: RunnableConfig, checkpoint_id: str) -> "Place":
+        """The place of this checkpoint in the thread and namespace a config names."""
+        place = config["configurable"]
+        return cls(thread_key(place["thread_id"]), place.get("checkpoint_ns", ""), checkpoint_id)
+
+
+def thread_key(thread_id: str) -> UUID:
+    """The id as stored. Graphs may name their inner threads freely; such names are hashed."""
+    try:
+        return UUID(thread_id)
+    except ValueError:
+        return uuid5(_FREE_THREAD_NAMES, thread_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored checkpoint: how each value is held, and where its line of checkpoints appends.
+
+    `logs` is shared by all checkpoints of a line, and filled as channels get their first part.
+    """
+
+    versions: ChannelVersions
+    held: Mapping[str, Held]
+    logs: dict[str, Log] = field(default_factory=dict)
+
+
+class Memory:
+    """The checkpoints used last."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Place, Known] = OrderedDict()
+
+    def get(self, place: Place) -> Known | None:
+        return self._known.get(place)
+
+    def keep(self, place: Place, known: Known) -> None:
+        self._known[place] = known
+        self._known.move_to_end(place)
+        if len(self._known) > _CAPACITY:
+            self._known.popitem(last=False)
