@@ -1,0 +1,15 @@
+"""The official LangGraph client, pointed at joinstream, and what it lacks.
+
+- `get_client`, `get_sync_client`: the official clients. Everything they can do, they do here.
+- `follow`: a run from wherever one comes in, over cut connections and restarts, to its end.
+- `local`, `local_sync`: a server inside this process, for scripts and tests.
+- `tail`: a run on the terminal; what `joinstream tail` does.
+
+It needs `langgraph-sdk` alone. `tail` also needs rich (`joinstream-sdk[tail]`), and `local` the
+server (`joinstream[embedded]`); both are imported when they are used.
+"""
+
+from joinstream_sdk.client import get_client, get_sync_client
+from joinstream_sdk.following import FROM_THE_START, follow
+
+__all__ = ["FROM_THE_START", "follow", "get_client", "get_sync_client"]
