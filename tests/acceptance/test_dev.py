@@ -1,6 +1,7 @@
 """`joinstream dev`, as its users meet it."""
 
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -263,6 +264,9 @@ def test_root_may_start_it_in_a_closed_home_without_opening_it(folder: Path) -> 
     home.chmod(0o700)
     with running_server("dev", "--no-reload", folder=home) as server:
         where = Path(server.storage.rpartition("data in ")[2])
+    try:
         assert where.parent == Path("/var/lib/joinstream")
-    assert home.stat().st_mode & 0o777 == 0o700
-    assert not (home / ".joinstream").exists()
+        assert home.stat().st_mode & 0o777 == 0o700
+        assert not (home / ".joinstream").exists()
+    finally:
+        shutil.rmtree(where)
