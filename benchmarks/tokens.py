@@ -7,14 +7,13 @@ from langgraph.types import StreamMode
 
 from benchmarks.graphs import events, tokens
 from benchmarks.support.bare import Graph, cost_of, stream_through
-from benchmarks.support.http import Occurrences, connections
+from benchmarks.support.http import Connection, Occurrences, connections
 from benchmarks.support.lab import Lab
 from benchmarks.support.measurement import Aim, Measurement, Mode
 from benchmarks.support.servers import CpuUse, Server
 
 RUNS = 5
 EVENTS_PER_RUN = 4000
-BARE_RUNS = 3
 MOST_TIMES_BARE = 2.5
 
 
@@ -55,51 +54,56 @@ STREAMS = (
 )
 
 
+class Spent(NamedTuple):
+    """CPU of the server over all its runs, events received of them, and bare CPU an event."""
+
+    cpu: CpuUse
+    events: int
+    bare: float
+
+
 async def run(lab: Lab) -> AsyncIterator[Measurement]:
     for stream in STREAMS:
-        bare = await _bare_cpu_per_event(stream)
         for mode in lab.modes:
-            cpu, count = await _streamed(lab.server(mode), stream)
-            for measurement in _costs(stream, mode, cpu, count, bare):
+            for measurement in _costs(stream, mode, await _spent(lab.server(mode), stream)):
                 yield measurement
 
 
-async def _bare_cpu_per_event(stream: Stream) -> float:
-    cost = await cost_of(
-        lambda: stream_through(stream.graph, stream.given, stream.graph_mode), times=BARE_RUNS
-    )
-    return cost.cpu / EVENTS_PER_RUN
+async def _spent(server: Server, stream: Stream) -> Spent:
+    """Server and bare graph take turns, so that a change of the machine's pace is in both."""
+    cpu, events, bare = CpuUse(0.0, 0.0, 0.0), 0, 0.0
+    async with connections(server.port, 1) as [connection]:
+        await _receive(connection, stream)
+        for _ in range(RUNS):
+            bare += (await cost_of(lambda: _bare(stream), times=1)).cpu
+            before = server.cpu()
+            events += await _receive(connection, stream)
+            cpu = cpu.plus(server.cpu().since(before))
+    return Spent(cpu, events, bare / (RUNS * EVENTS_PER_RUN))
 
 
-async def _streamed(server: Server, stream: Stream) -> tuple[CpuUse, int]:
-    """CPU of several runs one after another, and the events that were received of them."""
+async def _bare(stream: Stream) -> None:
+    await stream_through(stream.graph, stream.given, stream.graph_mode)
+
+
+async def _receive(connection: Connection, stream: Stream) -> int:
+    """Run the graph and count its events. Raises AssertionError when some are missing."""
     payload = {
         "assistant_id": stream.assistant_id,
         "input": stream.given,
         "stream_mode": stream.asked_mode,
     }
-    async with connections(server.port, 1) as [connection]:
-
-        async def receive() -> int:
-            seen = Occurrences(stream.event)
-            await connection.exchange("POST", "/runs/stream", payload, on_body=seen.feed)
-            assert seen.count >= EVENTS_PER_RUN, f"only {seen.count} events arrived"
-            return seen.count
-
-        await receive()
-        before = server.cpu()
-        count = sum([await receive() for _ in range(RUNS)])
-        return server.cpu().since(before), count
+    seen = Occurrences(stream.event)
+    await connection.exchange("POST", "/runs/stream", payload, on_body=seen.feed)
+    assert seen.count >= EVENTS_PER_RUN, f"only {seen.count} events arrived"
+    return seen.count
 
 
-def _costs(stream: Stream, mode: Mode, cpu: CpuUse, count: int, bare: float) -> list[Measurement]:
-    aim = Aim(MOST_TIMES_BARE * bare, f"< {MOST_TIMES_BARE} times bare") if stream.has_aim else None
-    costs = [
-        Measurement(
-            "tokens", f"CPU a {stream.unit}", mode, cpu.server / count, "seconds", bare, aim
-        )
-    ]
-    if mode == "redis":
-        name = f"Redis CPU a {stream.unit}"
-        costs.append(Measurement("tokens", name, mode, cpu.redis / count, "seconds"))
-    return costs
+def _costs(stream: Stream, mode: Mode, spent: Spent) -> list[Measurement]:
+    def cost(who: str, seconds: float, **beside: Any) -> Measurement:
+        each = seconds / spent.events
+        return Measurement("tokens", f"{who} a {stream.unit}", mode, each, "seconds", **beside)
+
+    aim = Aim(MOST_TIMES_BARE * spent.bare, f"< {MOST_TIMES_BARE} times bare")
+    own = cost("CPU", spent.cpu.server, floor=spent.bare, aim=aim if stream.has_aim else None)
+    return [own, cost("Redis CPU", spent.cpu.redis)] if mode == "redis" else [own]

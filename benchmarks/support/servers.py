@@ -29,6 +29,9 @@ class CpuUse(NamedTuple):
     def since(self, before: "CpuUse") -> "CpuUse":
         return CpuUse(*(now - then for now, then in zip(self, before, strict=True)))
 
+    def plus(self, more: "CpuUse") -> "CpuUse":
+        return CpuUse(*(one + other for one, other in zip(self, more, strict=True)))
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
