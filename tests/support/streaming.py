@@ -1,11 +1,13 @@
 """Reading streams as clients do: through the official SDK, and byte by byte."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import StreamPart
 
 from joinstream.domain.events import EventId
@@ -32,20 +34,55 @@ def datas_of(parts: Sequence[StreamPart], name: str) -> list[Any]:
 def assert_gapless(parts: Sequence[StreamPart]) -> None:
     """In order, nothing twice, nothing missing unless a `gap` says so, and ended by `end`.
 
-    Within an attempt, numbers go up by one; a later attempt begins again at 0.
+    Within an attempt, numbers go up by one; a later attempt begins again at 0. Events that an API
+    process makes itself have no id; the official client gives them that of the event before.
     """
     assert parts[-1].event == "end"
-    gap_before = False
+    announced = False
     last: EventId | None = None
     for part in parts:
-        if part.event == "gap":
-            gap_before = True
-        elif part.id:
-            id = EventId.parse(part.id)
-            assert last is None or id > last, f"{id} came after {last}"
-            follows = last is None or id == (last.epoch, last.k + 1) or id.k == 0
-            assert follows or gap_before, f"{id} came after {last}, and no gap was announced"
-            last, gap_before = id, False
+        id = EventId.parse(part.id) if part.id else None
+        announced = announced or part.event == "gap"
+        if id is None or (id == last and (announced or part.event == "end")):
+            continue
+        assert last is None or id > last, f"{id} came after {last}"
+        follows = last is None or id == (last.epoch, last.k + 1) or id.k == 0
+        assert follows or announced, f"{id} came after {last}, and no gap was announced"
+        last, announced = id, False
+
+
+class Listener:
+    """Collects a stream in the background. Make it with `listen`."""
+
+    def __init__(self, stream: AsyncIterator[StreamPart]) -> None:
+        self.parts: list[StreamPart] = []
+        self._began = asyncio.Event()
+        self._task = asyncio.create_task(self._collect(stream))
+
+    async def all(self) -> list[StreamPart]:
+        """Everything, once the stream has ended."""
+        await self._task
+        return self.parts
+
+    async def began(self) -> None:
+        """Return once an event has come; raises what the stream raised instead."""
+        waiting = asyncio.create_task(self._began.wait())
+        await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            self._task.result()
+
+    async def _collect(self, stream: AsyncIterator[StreamPart]) -> None:
+        async for part in stream:
+            self.parts.append(part)
+            self._began.set()
+
+
+async def listen(client: LangGraphClient, thread_id: str, run_id: str) -> Listener:
+    """Follow a run from its start; it has begun to listen when this returns."""
+    listener = Listener(client.runs.join_stream(thread_id, run_id, last_event_id="-1"))
+    await listener.began()
+    return listener
 
 
 @dataclass(frozen=True)

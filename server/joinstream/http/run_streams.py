@@ -8,7 +8,7 @@ from joinstream.domain.events import EventId, FrameBatch, FrameKind
 from joinstream.domain.run_record import Run
 from joinstream.domain.stream_modes import wants
 from joinstream.encoding import dumps
-from joinstream.errors import NotFound, Unprocessable
+from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.http.parse import query_list
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
@@ -163,10 +163,17 @@ def _sse_of(batch: FrameBatch, asked: frozenset[str] | None) -> bytes:
 
 
 async def _gap(request: Request, run: Run, gap: Gap) -> bytes:
-    """Say which events are missing, then give the thread's current values in their place."""
+    """Say which events are missing, then give the thread's current values in their place.
+
+    There are none when the run is stateless, its thread was deleted, or the values cannot be read.
+    """
     missing = {"from": gap.after and str(gap.after), "to": gap.until and str(gap.until)}
-    values = await services(request).run_streams.current_values(run)
-    return sse_bytes("gap", dumps(missing), None) + sse_bytes("values", dumps(values), None)
+    event = sse_bytes("gap", dumps(missing), None)
+    try:
+        values = await services(request).run_streams.current_values(run)
+    except RequestError:
+        return event
+    return event if values is None else event + sse_bytes("values", dumps(values), None)
 
 
 async def _synthetic_end(request: Request, run: Run) -> bytes:
