@@ -25,18 +25,18 @@ class RedisServer:
         self._folder = folder
         self._options = options
         self.port = _free_port() if tcp else 0
-        self._socket = folder / "redis.sock"
+        self.socket = folder / "redis.sock"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}" if self.port else f"unix://{self._socket}"
+        return f"redis://127.0.0.1:{self.port}" if self.port else f"unix://{self.socket}"
 
     def start(self) -> Self:
         """Return once it answers."""
         program = shutil.which("redis-server")
         assert program is not None, "install redis-server to run these tests"
-        where = ["--port", str(self.port), "--unixsocket", str(self._socket)]
+        where = ["--port", str(self.port), "--unixsocket", str(self.socket)]
         storage = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         self._process = subprocess.Popen(
             [program, *where, *storage, *self._options], stdout=subprocess.DEVNULL

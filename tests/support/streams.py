@@ -18,6 +18,7 @@ from joinstream.streams.redis import (
     RedisPubSub,
     RedisSignals,
 )
+from tests.support.proxy import SilentProxy
 from tests.support.redis import RedisServer
 
 MIB = 1024 * 1024
@@ -69,7 +70,7 @@ async def memory_parts(
 
 @asynccontextmanager
 async def redis_parts(
-    server: RedisServer,
+    server: RedisServer | SilentProxy,
     *,
     cluster: bool = False,
     max_entries: int = 10_000,
