@@ -10,6 +10,7 @@ server (`joinstream[embedded]`); both are imported when they are used.
 """
 
 from joinstream_sdk.client import get_client, get_sync_client
+from joinstream_sdk.embedded import local, local_sync
 from joinstream_sdk.following import FROM_THE_START, follow
 
-__all__ = ["FROM_THE_START", "follow", "get_client", "get_sync_client"]
+__all__ = ["FROM_THE_START", "follow", "get_client", "get_sync_client", "local", "local_sync"]

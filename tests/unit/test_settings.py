@@ -137,6 +137,11 @@ def test_a_misspelt_variable_is_refused_with_a_suggestion(
     assert refusal() == f"{misspelt} is not a setting of joinstream; did you mean {meant}?"
 
 
+def test_what_our_client_reads_is_no_misspelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOINSTREAM_URL", "http://127.0.0.1:2024")
+    load_settings()
+
+
 @pytest.mark.parametrize(
     "name",
     ["JOINSTREAM_SERVICE_HOST", "JOINSTREAM_PORT", "JOINSTREAM_API_PORT_8000_TCP_ADDR"],

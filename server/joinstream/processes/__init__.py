@@ -22,5 +22,6 @@
 - `stop_signals`: the first SIGINT or SIGTERM asks to stop, a second one to stop now.
 - `child` starts, awaits and ends one child; `supervise` keeps one alive, with pauses that grow.
 - `api_server` is uvicorn without its own signal handling; `loop_thread` is a thread with a loop.
+- `together` is API and worker in one process. `local` has it inside a script, for the SDK.
 - `dev`, `dev_server`, `serve`, `worker` are the commands.
 """

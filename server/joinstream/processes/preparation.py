@@ -27,10 +27,15 @@ def prepare(config: Path, **overrides: Any) -> Prepared:
     return Prepared(settings, load_project(config))
 
 
+def settings_of(config: Path, **overrides: Any) -> Settings:
+    """Settings as the environment and the project's own environment give them."""
+    apply_environment(read_config(config), config.resolve().parent)
+    return load_settings(**overrides)
+
+
 def read_settings(config: Path, **overrides: Any) -> Settings:
     """Settings, and logging set up accordingly. Raises StartupError."""
-    apply_environment(read_config(config), config.resolve().parent)
-    settings = load_settings(**overrides)
+    settings = settings_of(config, **overrides)
     configure_logging(settings.log_level, as_json=settings.log_json, color=settings.log_color)
     return settings
 

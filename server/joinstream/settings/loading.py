@@ -13,6 +13,8 @@ from joinstream.errors import StartupError
 from joinstream.settings.model import Settings
 
 OUR_PREFIX = "JOINSTREAM_"
+CLIENTS_NAMES = frozenset({"JOINSTREAM_URL"})
+"""What our client reads; whoever runs both on one machine sets it for both."""
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT)(_\w+)?")
 """Kubernetes sets such variables for a service that is called `joinstream`."""
 
@@ -50,7 +52,7 @@ def is_secret(field: FieldInfo) -> bool:
 def _refuse_unknown_names() -> None:
     known = known_names()
     for name in sorted(os.environ):
-        ours = name.startswith(OUR_PREFIX) and name not in known
+        ours = name.startswith(OUR_PREFIX) and name not in known | CLIENTS_NAMES
         if ours and not _SERVICE_LINK.search(name):
             raise StartupError(f"{name} is not a setting of joinstream{_suggestion(name, known)}")
 
