@@ -4,6 +4,7 @@
 the event loop, because orjson holds the interpreter lock: a thread would make the loop wait alike.
 """
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,10 @@ from starlette.requests import Request
 
 from joinstream.encoding import loads, replace_nul
 from joinstream.errors import PayloadTooLarge, Unprocessable
-from joinstream.http.validation import explain
+from joinstream.http.validation import explain, one_of
+
+LARGEST_INTEGER = 2**63 - 1
+"""Postgres counts no further."""
 
 _TRUE = frozenset({"true", "yes", "1"})
 
@@ -98,7 +102,7 @@ def query_bool(request: Request, name: str, default: bool = False) -> bool:
 
 
 def query_int(
-    request: Request, name: str, default: int, *, minimum: int = 0, maximum: int | None = None
+    request: Request, name: str, default: int, *, minimum: int = 0, maximum: int = LARGEST_INTEGER
 ) -> int:
     """An integer within bounds. Raises Unprocessable; an empty value is the default."""
     text = request.query_params.get(name, "")
@@ -108,10 +112,17 @@ def query_int(
         number = int(text)
     except ValueError:
         raise Unprocessable(f"{name}: must be an integer, got {text!r}.") from None
-    if number < minimum or (maximum is not None and number > maximum):
-        bounds = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
-        raise Unprocessable(f"{name}: must be {bounds}, got {number}.")
+    if not minimum <= number <= maximum:
+        raise Unprocessable(f"{name}: must be from {minimum} to {maximum}, got {number}.")
     return number
+
+
+def query_choice(request: Request, name: str, choices: Sequence[str]) -> str | None:
+    """One of the choices, None when absent or empty. Raises Unprocessable."""
+    text = request.query_params.get(name, "")
+    if text and text not in choices:
+        raise Unprocessable(f"{name}: must be {one_of(choices)}, got {text!r}.")
+    return text or None
 
 
 def query_list(request: Request, name: str) -> list[str] | None:

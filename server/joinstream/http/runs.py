@@ -8,9 +8,9 @@ from starlette.routing import BaseRoute
 
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
-from joinstream.domain.runs import CancelAction
+from joinstream.domain.runs import RUN_STATUSES, CancelAction
 from joinstream.errors import Unprocessable
-from joinstream.http.parse import path_uuid, query_bool, query_int, query_list
+from joinstream.http.parse import path_uuid, query_bool, query_choice, query_int, query_list
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.run_streams import (
@@ -82,7 +82,7 @@ async def list_runs(request: Request) -> Response:
     await services(request).threads.get(thread_id)
     found = await services(request).runs.search(
         thread_id,
-        status=request.query_params.get("status") or None,
+        status=query_choice(request, "status", RUN_STATUSES),
         limit=query_int(request, "limit", 10, minimum=1, maximum=1000),
         offset=query_int(request, "offset", 0),
     )

@@ -40,4 +40,4 @@ Context = Annotated[Object, AfterValidator(client_configurable)]
 """A run's context, without the keys that the server sets itself."""
 
 Limit = Annotated[int, Field(ge=1, le=1000)]
-Offset = Annotated[int, Field(ge=0)]
+Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]

@@ -49,6 +49,8 @@ class Checkpoint(Body):
 
 Nodes = Literal["*"] | list[str] | None
 
+LONGEST_DELAY_SECONDS = 100 * 366 * 86400
+
 
 class RunConfigBody(Body):
     """What joinstream itself reads of a run's config; all its other keys go to the graph."""
@@ -86,7 +88,7 @@ class RunCreate(Body):
     if_not_exists: IfNotExists | None = None
     on_completion: OnCompletion | None = None
     on_disconnect: OnDisconnect | None = None
-    after_seconds: float | int | None = None
+    after_seconds: Annotated[float | int, Field(le=LONGEST_DELAY_SECONDS)] | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
 
