@@ -267,12 +267,14 @@ written as (
         and w.checkpoint_id = d.checkpoint_id
 )
 update checkpoints c set parent_checkpoint_id = null
-from dropped d
-where c.thread_id = $1 and c.checkpoint_ns = d.checkpoint_ns
-    and c.parent_checkpoint_id = d.checkpoint_id
+where thread_id = $1 and parent_checkpoint_id is not null
     and not exists (
-        select from dropped own
-        where own.checkpoint_ns = c.checkpoint_ns and own.checkpoint_id = c.checkpoint_id
+        select from kept k
+        where k.checkpoint_ns = c.checkpoint_ns and k.checkpoint_id = c.parent_checkpoint_id
+    )
+    and not exists (
+        select from dropped d
+        where d.checkpoint_ns = c.checkpoint_ns and d.checkpoint_id = c.checkpoint_id
     );
 
 -- name: delete_unused_parts

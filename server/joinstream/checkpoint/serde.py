@@ -17,14 +17,16 @@ Blob = tuple[str, bytes]
 def dump(serde: SerializerProtocol, channel: str, value: Any) -> Blob:
     """Serialise. Raises Unserializable naming the channel, the place within it and the type."""
     try:
-        return serde.dumps_typed(value)
+        kind, data = serde.dumps_typed(value)
     except Exception as error:
         place, culprit = _find_culprit(serde, channel, value)
-        kind = type(culprit)
+        type_ = type(culprit)
         raise Unserializable(
             f"Channel {channel!r} cannot be stored in a checkpoint: {place} is a "
-            f"{kind.__module__}.{kind.__qualname__} ({error})."
+            f"{type_.__module__}.{type_.__qualname__} ({error})."
         ) from error
+    # A bytearray is handed through as it is, and may change.
+    return kind, bytes(data)
 
 
 def can_be_split(serde: SerializerProtocol) -> bool:
