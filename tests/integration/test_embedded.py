@@ -211,6 +211,16 @@ def test_root_is_told_when_postgres_could_not_enter_and_no_permission_is_changed
 
 
 @needs_root
+def test_folders_that_root_makes_itself_can_be_entered_whatever_the_umask(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with EmbeddedPostgres(folder / "new" / "data"):
+            pass
+    finally:
+        os.umask(before)
+
+
+@needs_root
 async def test_binaries_that_root_keeps_to_itself_are_copied_and_no_permission_is_changed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

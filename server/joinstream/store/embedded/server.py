@@ -106,11 +106,12 @@ class EmbeddedPostgres:
 
 
 def _make_folder(folder: Path) -> None:
-    """Create the data directory, passable for others; one that exists keeps its permissions."""
+    """Create the data directory, passable for others; what exists keeps its permissions."""
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            folder.chmod(0o755)
+        missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
+        for path in reversed(missing):
+            path.mkdir()
+            path.chmod(0o755)
     except OSError as error:
         raise StartupError(
             f"{folder} cannot be made: {error.strerror}. Choose another --data-dir."
