@@ -286,7 +286,7 @@ NOBODY = str(uuid4())
     ("method", "path", "body"),
     [
         ("GET", "state", None),
-        ("GET", f"state/{uuid4()}", None),
+        ("GET", f"state/{UUID(int=0)}", None),
         ("POST", "state/checkpoint", {"checkpoint": {}}),
         ("POST", "state", {"values": None}),
         ("GET", "history", None),

@@ -311,7 +311,7 @@ async def test_a_thread_that_keeps_its_latest_is_swept_once_until_used_again(api
     assert (await api.client.threads.get_state(thread_id))["values"]["count"] == 6  # type: ignore[call-overload]  # the SDK's values may be a list
 
 
-NOBODY = str(uuid4())
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 def nested(depth: int) -> dict[str, Any]:
