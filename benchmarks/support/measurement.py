@@ -19,11 +19,15 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number; `floor` is what the same costs without a server, None when there is no such."""
+    """One number.
+
+    `mode` is None when no server takes part. `floor` is what the same costs without a server, None
+    when there is no such thing.
+    """
 
     benchmark: str
     name: str
-    mode: Mode
+    mode: Mode | None
     value: float
     unit: Unit
     floor: float | None = None

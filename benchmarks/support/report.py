@@ -20,7 +20,11 @@ from benchmarks.support.measurement import Measurement, Unit
 
 _PACKAGES = ("langgraph", "langchain-core", "uvicorn", "asyncpg", "redis", "orjson")
 _VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
-_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_SCALES: dict[Unit, tuple[tuple[float, str], ...]] = {
+    "seconds": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
+    "bytes": ((1e6, "MB"), (1e3, "kB"), (1.0, "B")),
+    "per second": ((1.0, "/s"),),
+}
 
 
 def print_table(title: str, measurements: Sequence[Measurement], console: Console) -> None:
@@ -41,7 +45,7 @@ def _cells(measurement: Measurement) -> tuple[str, ...]:
     value, unit, floor = measurement.value, measurement.unit, measurement.floor
     return (
         measurement.name,
-        measurement.mode,
+        measurement.mode or "",
         in_words(value, unit),
         "" if floor is None else in_words(floor, unit),
         "" if not floor else f"{value / floor:.2f}",
@@ -52,12 +56,10 @@ def _cells(measurement: Measurement) -> tuple[str, ...]:
 
 def in_words(value: float, unit: Unit) -> str:
     """A number with a unit of a size to read, such as `412 µs`."""
-    if unit == "bytes":
-        return f"{value / 1e6:.0f} MB"
-    if unit == "per second":
-        return f"{value:.0f} /s"
-    size, name = next((scale for scale in _TIMES if abs(value) >= scale[0]), _TIMES[-1])
-    return f"{value / size:.3g} {name}"
+    scales = _SCALES[unit]
+    size, name = next((scale for scale in scales if abs(value) >= scale[0]), scales[-1])
+    number = value / size
+    return f"{number:.0f} {name}" if abs(number) >= 100 else f"{number:.3g} {name}"
 
 
 def store(
