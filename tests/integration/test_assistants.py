@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from langgraph.pregel.remote import RemoteGraph
@@ -197,7 +197,7 @@ async def test_deleting_an_assistant_deletes_its_threads_when_asked(api: Api) ->
     assert left["thread_id"] == other
 
 
-NOBODY = str(uuid4())
+NOBODY = str(UUID(int=0))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from langgraph.pregel.remote import RemoteGraph
@@ -279,7 +279,7 @@ async def test_a_remote_graph_reads_and_updates_state(api: Api) -> None:
     assert [state.values["count"] for state in history] == [1]
 
 
-NOBODY = str(uuid4())
+NOBODY = str(UUID(int=0))
 
 
 @pytest.mark.parametrize(
