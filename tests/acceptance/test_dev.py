@@ -60,6 +60,18 @@ async def answer_of(url: str, graph: str = "agent") -> object:
     return result.get("text")
 
 
+async def start_blocking_run(url: str, journal: Path) -> None:
+    """Start a run that blocks its event loop for an hour; returns once it does."""
+    await get_client(url=url).runs.create(
+        None, "faulty", input={"verb": "block", "seconds": 3600, "path": str(journal)}
+    )
+
+    async def blocks() -> bool:
+        return journal.exists() and "fault 0" in journal.read_text()
+
+    await eventually(blocks)
+
+
 def postgres_runs(data_dir: Path) -> bool:
     return (data_dir / "postgres" / "postmaster.pid").exists()
 
@@ -171,15 +183,7 @@ async def test_a_second_signal_ends_it_at_once_though_a_graph_blocks(folder: Pat
         str(data),
         environment={"BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "3600"},
     ) as server:
-        started = folder / "started"
-        await get_client(url=server.url).runs.create(
-            None, "faulty", input={"verb": "block", "seconds": 3600, "path": str(started)}
-        )
-
-        async def runs() -> bool:
-            return started.exists() and "fault 0" in started.read_text()
-
-        await eventually(runs)
+        await start_blocking_run(server.url, folder / "journal")
         server.process.send_signal(signal.SIGTERM)
 
         async def drains() -> bool:
@@ -253,6 +257,17 @@ def test_the_port_may_come_from_the_environment(project: Path) -> None:
     with running("dev", "--no-reload", folder=project, environment={"PORT": "0"}) as server:
         server.wait_until_ready()
         assert not server.url.endswith(":2024")
+
+
+async def test_a_graph_that_cannot_be_stopped_does_not_keep_the_server_from_ending(
+    folder: Path,
+) -> None:
+    data = folder / "data"
+    with running_server("dev", "--no-reload", "--data-dir", str(data)) as server:
+        await start_blocking_run(server.url, folder / "journal")
+        assert server.stop() == 1
+        assert "ending at once" in server.log
+    assert not postgres_runs(data)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is about a server started by root")

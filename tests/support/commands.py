@@ -14,6 +14,7 @@ from typing import IO
 from joinstream.settings.loading import OUR_PREFIX, known_names
 
 GRAPHS = Path(__file__).parents[2] / "graphs"
+_END_SECONDS = 20.0
 _READY = re.compile(r"joinstream \S+ ready on (http://\S+) \((.+)\)")
 
 
@@ -68,9 +69,16 @@ def running(
             print(command.log)  # pytest shows it with the failure
             raise
         finally:
-            if process.poll() is None:
-                process.terminate()
-            process.communicate()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 @contextmanager

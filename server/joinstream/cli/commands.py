@@ -59,11 +59,11 @@ def dev(
     ] = True,
 ) -> None:
     """Everything for development, in one command: API, worker, Postgres. Port 2024."""
-    from joinstream.processes.dev_options import DevOptions, choose_data_dir
+    from joinstream.processes.dev_options import DevOptions, choose_data_dir, short_grace_seconds
     from joinstream.processes.listening import listen
     from joinstream.settings import load_settings
 
-    settings = load_settings(port=port)
+    settings = load_settings(port=port, bg_job_shutdown_grace_period_secs=short_grace_seconds())
     listener = listen(host, _port(settings.port, DEV_PORT))
     options = DevOptions(config, choose_data_dir(data_dir), jobs_per_worker)
     if reload:
@@ -71,7 +71,7 @@ def dev(
         from joinstream.processes.dev import run_with_reload
 
         configure_logging(settings.log_level, as_json=settings.log_json, color=settings.log_color)
-        leave(run_with_reload(options, listener))
+        leave(run_with_reload(options, listener, settings.bg_job_shutdown_grace_period_secs))
     from joinstream.processes.dev_server import run_dev_server
 
     run_dev_server(options, listener)
@@ -133,19 +133,34 @@ def doctor(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def tail(
-    thread_id: Annotated[UUID, typer.Argument(help="The thread to follow.")],
-    run_id: Annotated[UUID | None, typer.Argument(help="Only this run, from its start.")] = None,
+    run_id: Annotated[UUID, typer.Argument(help="The run to follow.", metavar="RUN")],
+    thread_id: Annotated[
+        UUID | None,
+        typer.Option("--thread", help="Its thread; the server knows it too.", show_default=False),
+    ] = None,
     url: Annotated[
-        str, typer.Option(help="Where the API is.")
-    ] = f"http://{THIS_MACHINE}:{DEV_PORT}",
-    full: Annotated[
-        bool, typer.Option("--full", help="Whole events, not only a line each.")
+        str | None,
+        typer.Option(
+            help="Where the API is; JOINSTREAM_URL.",
+            show_default=f"http://{THIS_MACHINE}:{DEV_PORT}",
+        ),
+    ] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(help="Only events of this stream mode; may be repeated.", show_default=False),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="The current state and what is new, not the run's start."),
+    ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Do not cut lines to fit the terminal.")
     ] = False,
 ) -> None:
-    """Print the events of a thread, or of one run, as they happen."""
+    """Print the events of a run as they happen; exit code 0 when it ends with success, else 1."""
     from joinstream.cli.tail import run_tail
 
-    raise typer.Exit(run_tail(url, thread_id, run_id, full=full))
+    raise typer.Exit(run_tail(url, run_id, thread_id, mode or [], live=live, whole=whole))
 
 
 @app.command()

@@ -16,18 +16,18 @@ from joinstream.processes.watch import ProjectFilter
 log = structlog.get_logger(__name__)
 
 CHILD_MODULE = "joinstream.processes.dev_server"
-GRACE_SECONDS = 5.0
 PAUSE_AFTER_CRASH_SECONDS = 0.5
 
 
-def run_with_reload(options: DevOptions, listener: socket.socket) -> int:
+def run_with_reload(options: DevOptions, listener: socket.socket, grace_seconds: float) -> int:
     """Until SIGINT or SIGTERM, or until the first child does not get ready; the exit code."""
-    return run_loop(_Reloader(options, listener).run())
+    return run_loop(_Reloader(options, listener, grace_seconds).run())
 
 
 class _Reloader:
-    def __init__(self, options: DevOptions, listener: socket.socket) -> None:
+    def __init__(self, options: DevOptions, listener: socket.socket, grace_seconds: float) -> None:
         self._options = options
+        self._grace_seconds = grace_seconds
         self._listener = listener
         self._signals = StopSignals()
         self._changed = asyncio.Event()
@@ -48,7 +48,7 @@ class _Reloader:
             code = await result_unless(child.ending, self._until_change_or_stop())
             been_ready = been_ready or child.was_ready
             if code is None:
-                await child.stop(GRACE_SECONDS, self._signals)
+                await child.stop(self._grace_seconds, self._signals)
             elif not been_ready:
                 return code
             elif child.was_ready:

@@ -1,6 +1,7 @@
 """What `joinstream dev` was asked for, in a form that reaches its child."""
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -8,6 +9,7 @@ from typing import Any, Self
 from joinstream.store.embedded.account import closed_folder, started_as_root
 
 DEFAULT_DATA_DIR = Path(".joinstream")
+SHORT_GRACE_SECONDS = 2.0
 ROOTS_DATA = Path("/var/lib/joinstream")
 
 
@@ -25,6 +27,12 @@ class DevOptions:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         return cls(Path(content["config"]), Path(content["data_dir"]), content["jobs_per_worker"])
+
+
+def short_grace_seconds() -> float | None:
+    """For executing runs when the server stops; None where the environment gives a time."""
+    given = os.environ.get("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS")
+    return None if given else SHORT_GRACE_SECONDS
 
 
 def choose_data_dir(asked: Path | None) -> Path:

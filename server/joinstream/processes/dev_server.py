@@ -10,17 +10,23 @@ import socket
 import sys
 from contextlib import ExitStack
 
+import structlog
 from pydantic import SecretStr
 
-from joinstream.processes.dev_options import DevOptions
+from joinstream.processes.dev_options import DevOptions, short_grace_seconds
 from joinstream.processes.exits import leave, one_line_errors
 from joinstream.processes.link import LinkToParent
-from joinstream.processes.loops import run_loop
+from joinstream.processes.loops import run_loop, within
 from joinstream.processes.preparation import Prepared, prepare
 from joinstream.processes.ready_line import say_ready
 from joinstream.processes.stop_signals import FROM_OUTSIDE, StopSignals
-from joinstream.processes.together import serve_together, short_grace_seconds
+from joinstream.processes.together import serve_together
 from joinstream.store.embedded import EmbeddedPostgres
+
+log = structlog.get_logger(__name__)
+
+STUCK_SECONDS = 5.0
+"""What a stop may take on top of the grace period of runs."""
 
 
 def run_dev_server(
@@ -95,7 +101,11 @@ class _DevServer:
         return signals
 
     async def _end_now_when_urgent(self, signals: StopSignals) -> None:
-        await signals.urgent.wait()
+        """At a second signal, or when a graph that cannot be stopped keeps us from ending."""
+        await signals.requested.wait()
+        grace = self._prepared.settings.bg_job_shutdown_grace_period_secs
+        await within(grace + STUCK_SECONDS, signals.urgent.wait())
+        log.warning("ending at once; unfinished runs are taken up by the next start")
         self._closing.close()
         leave(1)
 

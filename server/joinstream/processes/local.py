@@ -9,10 +9,11 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from joinstream.observe.logging import leave_logging_to_host
+from joinstream.processes.dev_options import short_grace_seconds
 from joinstream.processes.listening import listen, url_of
 from joinstream.processes.loops import on_another_thread, result_unless
 from joinstream.processes.preparation import Prepared, settings_of
-from joinstream.processes.together import serve_together, short_grace_seconds
+from joinstream.processes.together import serve_together
 from joinstream.project import load_project
 from joinstream.store.embedded import EmbeddedPostgres
 from joinstream.store.embedded.account import started_as_root

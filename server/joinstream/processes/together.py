@@ -1,7 +1,6 @@
 """API and worker in one process, as `joinstream dev` and `joinstream_sdk.local` have them."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -18,14 +17,6 @@ from joinstream.streams.memory import MemoryStreams
 from joinstream.worker.main import running_worker
 from joinstream.worker.watchdog import LoopWatchdog
 from joinstream.worker.worker import Worker
-
-SHORT_GRACE_SECONDS = 2.0
-
-
-def short_grace_seconds() -> float | None:
-    """For executing runs when the server stops; None where the environment gives a time."""
-    given = os.environ.get("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS")
-    return None if given else SHORT_GRACE_SECONDS
 
 
 async def serve_together(
