@@ -3,10 +3,10 @@
 - `get_client`, `get_sync_client`: the official clients. Everything they can do, they do here.
 - `follow`: a run from wherever one comes in, over cut connections and restarts, to its end.
 - `local`, `local_sync`: a server inside this process, for scripts and tests.
-- `tail`: a run on the terminal; what `joinstream tail` does.
+- `tailing.tail`: a run on the terminal; what `joinstream tail` does.
 
-It needs `langgraph-sdk` alone. `tail` also needs rich (`joinstream-sdk[tail]`), and `local` the
-server (`joinstream[embedded]`); both are imported when they are used.
+It needs `langgraph-sdk` alone. `tailing` also needs rich (`joinstream-sdk[tail]`), and `local` the
+server (`joinstream[embedded]`), which it imports when it is used.
 """
 
 from joinstream_sdk.client import get_client, get_sync_client

@@ -4,14 +4,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from langgraph_sdk import get_client
 
 from joinstream import __version__
 from joinstream.store.migrate import migrations_folder, pending, read_migrations
-from tests.support.commands import run, running_server
+from tests.support.commands import run
 from tests.support.redis import RedisServer
 
 SECRET = "hunter2"
@@ -127,38 +125,3 @@ def words(table: str) -> str:
     rows = [[cell.strip() for cell in line.split("│")] for line in table.splitlines()]
     columns = zip(*(row for row in rows if len(row) > 3), strict=False)
     return re.sub(r"\s+", " ", " ".join(" ".join(column) for column in columns))
-
-
-async def test_tail_prints_a_runs_events_to_its_end(database_uri: str) -> None:
-    environment = {"DATABASE_URI": database_uri}
-    with running_server("dev", "--no-reload", environment=environment) as server:
-        client = get_client(url=server.url)
-        thread = await client.threads.create()
-        ids = []
-        for verb in ("ok", "raise"):
-            created = await client.runs.create(
-                thread["thread_id"], "faulty", input={"verb": verb}, stream_mode="updates"
-            )
-            await client.runs.join(thread["thread_id"], created["run_id"])
-            ids.append(created["run_id"])
-
-        succeeded = run("tail", thread["thread_id"], ids[0], "--url", server.url)
-        assert succeeded.returncode == 0
-        events = [line.split()[1] for line in succeeded.stdout.splitlines()]
-        assert events == ["metadata", "updates", "updates", "updates", "end"]
-
-        failed = run("tail", thread["thread_id"], ids[1], "--url", server.url)
-        assert failed.returncode == 1
-        assert "told to fail" in failed.stdout
-
-        unknown = run("tail", str(uuid4()), str(uuid4()), "--url", server.url)
-        assert unknown.returncode == 1
-        assert "answers 404" in unknown.stderr
-
-
-def test_tail_of_a_server_that_is_not_there_is_one_line() -> None:
-    ended = run("tail", str(uuid4()), "--url", "http://127.0.0.1:1")
-    assert ended.returncode == 1
-    assert ended.stderr == (
-        "joinstream: Nothing answers on http://127.0.0.1:1: start it, or give --url.\n"
-    )
