@@ -76,7 +76,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(
     database_uri: str, redis_server: RedisServer
 ) -> None:
     ended = run("doctor", environment={"DATABASE_URI": database_uri, "REDIS_URI": redis_server.url})
-    assert ended.returncode == 0
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "✗" not in ended.stdout
     assert "migrated" in ended.stdout
 
