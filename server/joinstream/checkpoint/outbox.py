@@ -34,7 +34,7 @@ class Outbox:
         self._sender: asyncio.Task[None] | None = None
 
     async def store(self, entry: WritesEntry | CheckpointEntry) -> None:
-        """Return once it is stored. A cancelled caller does not take it back."""
+        """Return once it is stored. Cancelling takes it back, unless it is on its way already."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
         if self._sender is None:
@@ -52,6 +52,8 @@ class Outbox:
 
     async def _send_next(self) -> None:
         batch, waiters = self._take()
+        if not waiters:
+            return
         try:
             await self._send(batch)
         except BaseException as error:
@@ -70,12 +72,19 @@ class Outbox:
 
         Writes of the superstep that this checkpoint begins are left for the batch that ends it.
         """
-        checkpoint = next((e for e, _ in self._waiting if isinstance(e, CheckpointEntry)), None)
+        checkpoints = (
+            entry
+            for entry, done in self._waiting
+            if isinstance(entry, CheckpointEntry) and not done.cancelled()
+        )
+        checkpoint = next(checkpoints, None)
         batch = Batch([], checkpoint)
         waiters: list[asyncio.Future[None]] = []
         left: deque[_Waiting] = deque()
         while self._waiting:
             entry, done = self._waiting.popleft()
+            if done.cancelled():
+                continue
             if isinstance(entry, WritesEntry):
                 if checkpoint is not None and entry.place == checkpoint.place:
                     left.append((entry, done))

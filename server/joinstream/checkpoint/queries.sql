@@ -180,14 +180,18 @@ parts as (
 select * from written, parts;
 
 -- name: has_checkpoint_of_run
-select exists (
-    select from checkpoints
-    where thread_id = $1 and checkpoint_ns = '' and metadata ->> 'run_id' = $2
-);
+-- A row if the run has a checkpoint in the root namespace.
+select from checkpoints
+where thread_id = $1 and checkpoint_ns = '' and metadata ->> 'run_id' = $2
+limit 1;
 
 -- name: lock_run
 -- A row if the run is still this attempt's; it stays so until the transaction ends.
 select from runs where run_id = $1 and epoch = $2 and status = 'running' for share;
+
+-- name: lock_runs
+-- Waits for statements under way that store something on behalf of these runs.
+select from runs where run_id::text = any ($1::text[]) for no key update;
 
 -- name: delete_threads
 -- Everything these threads have.

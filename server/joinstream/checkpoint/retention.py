@@ -39,6 +39,7 @@ class Retention:
     async def delete_runs(self, thread: UUID | None, run_ids: Sequence[str]) -> None:
         """What these runs left on a thread, or on any."""
         async with self._transaction() as database:
+            await database.fetch(QUERIES["lock_runs"], run_ids)
             rows = await database.fetch(QUERIES["delete_runs"], thread, run_ids)
             touched = [row["thread_id"] for row in rows]
             await database.execute(QUERIES["delete_unused_parts"], touched)

@@ -17,6 +17,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+from joinstream.checkpoint.databases import database_for
 from joinstream.checkpoint.entries import CheckpointEntry, WritesEntry
 from joinstream.checkpoint.history import read_history
 from joinstream.checkpoint.known import Known, Memory, Place, thread_key
@@ -26,7 +27,6 @@ from joinstream.checkpoint.reading import Loaded, read_parts
 from joinstream.checkpoint.retention import Retention
 from joinstream.checkpoint.statement import QUERIES, Writer
 from joinstream.checkpoint.synchronous import SynchronousMethods
-from joinstream.store.database import Database
 
 _PAGE = 16
 """Checkpoints read at a time when a thread's history is listed."""
@@ -61,7 +61,7 @@ class PostgresSaver(SynchronousMethods):
         super().__init__(serde=serde)
         self.home = asyncio.get_running_loop()
         owner = (fence.run_id, fence.epoch) if fence else (None, None)
-        self._database = Database(executor)
+        self._database = database_for(executor, patient=fence is not None)
         self._retention = Retention(executor, *owner)
         self._writer = Writer(self._database, *owner)
         self._outbox = Outbox(self._store)
@@ -203,10 +203,10 @@ class PostgresSaver(SynchronousMethods):
     @at_home
     async def ahas_checkpoint_of_run(self, thread_id: str, run_id: str) -> bool:
         """Whether the run has a checkpoint in the thread's root namespace."""
-        found: bool = await self._database.fetchval(
+        row = await self._database.fetchrow(
             QUERIES["has_checkpoint_of_run"], thread_key(thread_id), run_id
         )
-        return found
+        return row is not None
 
     @at_home
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
