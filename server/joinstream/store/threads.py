@@ -5,7 +5,7 @@ Whatever changes a thread together with its runs or checkpoints locks the thread
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from joinstream.domain.threads import (
 from joinstream.ports.threads import ThreadPage
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
+from joinstream.store.thread_search import count_threads, search_threads
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "threads.sql")
 
@@ -32,12 +33,8 @@ SaverOnConnection = Callable[[asyncpg.Connection], BaseCheckpointSaver[Any]]
 """Makes a saver whose statements are part of the connection's transaction."""
 
 
-def _query(name: str, **parts: str) -> str:
-    parts = {"columns": _QUERIES["columns"], "matching": _QUERIES["matching"], **parts}
-    text = _QUERIES[name]
-    for part, replacement in parts.items():
-        text = text.replace(f"{{{part}}}", replacement)
-    return text
+def _query(name: str) -> str:
+    return _QUERIES[name].replace("{columns}", _QUERIES["columns"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +87,10 @@ class PostgresThreads:
         return ThreadTtl(*row) if row else None
 
     async def search(self, query: ThreadQuery) -> ThreadPage:
-        wanted = query.select or list(THREAD_FIELDS)
-        rows = await self._database.fetch(
-            _query(
-                "search",
-                order=f"{query.sort_by} {query.sort_order}, thread_id {query.sort_order}",
-            ),
-            *_filter_arguments(query.filter),
-            query.limit,
-            query.offset,
-            wanted,
-            [asdict(extract) for extract in query.extract],
-        )
-        shown = [*wanted, "extracted"] if query.extract else wanted
-        threads = [{name: row[name] for name in shown} for row in rows]
-        return ThreadPage(threads, await self._total(query, len(rows)))
-
-    async def _total(self, query: ThreadQuery, found: int) -> int:
-        """The number of all matches, counted only when the page does not tell it."""
-        if found < query.limit and (found or not query.offset):
-            return query.offset + found
-        return await self.count(query.filter)
+        return await search_threads(self._database, query)
 
     async def count(self, wanted: ThreadFilter) -> int:
-        count: int = await self._database.fetchval(_query("count"), *_filter_arguments(wanted))
-        return count
+        return await count_threads(self._database, wanted)
 
     async def patch(
         self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
@@ -183,7 +159,3 @@ def _thread(row: asyncpg.Record) -> Thread:
 
 def _ttl_columns(ttl: Ttl | None) -> tuple[str | None, float | None]:
     return (ttl.strategy, ttl.ttl) if ttl else (None, None)
-
-
-def _filter_arguments(wanted: ThreadFilter) -> tuple[Any, ...]:
-    return wanted.metadata, wanted.values, wanted.status, wanted.ids

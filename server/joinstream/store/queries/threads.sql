@@ -21,34 +21,6 @@ select {columns} from threads where thread_id = $1 for update;
 select ttl_strategy, ttl_minutes, updated_at + make_interval(secs => ttl_minutes * 60) as expires_at
 from threads where thread_id = $1 and ttl_minutes is not null;
 
--- name: matching
--- Not a statement: the condition that search and count share.
-($1::jsonb is null or metadata @> $1)
-and ($2::jsonb is null or "values" @> $2)
-and ($3::text is null or status = $3)
-and ($4::uuid[] is null or thread_id = any ($4));
-
--- name: search
--- One page. Large columns are read only when selected ($7); $8 lists what to extract.
--- The store fills in the condition and the order.
-select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
-       case when 'config' = any ($7::text[]) then config end as config,
-       case when 'values' = any ($7::text[]) then "values" end as "values",
-       case when 'interrupts' = any ($7::text[]) then interrupts end as interrupts,
-       (
-           select jsonb_object_agg(e.alias, case e.root
-               when 'values' then threads."values"
-               when 'metadata' then threads.metadata
-               when 'config' then threads.config
-               when 'interrupts' then threads.interrupts end #> e.path)
-           from jsonb_to_recordset($8::jsonb) as e (alias text, root text, path text[])
-       ) as extracted
-from threads where {matching}
-order by {order} limit $5 offset $6;
-
--- name: count
-select count(*) from threads where {matching};
-
 -- name: patch
 update threads
 set metadata = metadata || $2,

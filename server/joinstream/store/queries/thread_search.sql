@@ -1,0 +1,54 @@
+-- Searching for threads.
+
+-- name: typed
+-- Not a statement, like the next four: what search and count ask for is put together from them.
+-- Always true; tells Postgres the types of the arguments that no other condition uses.
+(true or $1::jsonb is null or $2::jsonb is null or $3::uuid[] is null);
+
+-- name: by_metadata
+metadata @> $1;
+
+-- name: by_values
+"values" @> $2;
+
+-- name: by_status
+-- The status stands in the text: how many threads have it differs so much that it decides the plan.
+status = '{status}';
+
+-- name: by_ids
+thread_id = any ($3);
+
+-- name: search
+-- One page. Large columns are read only when selected ($6); $7 lists what to extract.
+-- The store fills in where to look, the condition and the order.
+select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
+       case when 'config' = any ($6::text[]) then config end as config,
+       case when 'values' = any ($6::text[]) then "values" end as "values",
+       case when 'interrupts' = any ($6::text[]) then interrupts end as interrupts,
+       (
+           select jsonb_object_agg(e.alias, case e.root
+               when 'values' then threads."values"
+               when 'metadata' then threads.metadata
+               when 'config' then threads.config
+               when 'interrupts' then threads.interrupts end #> e.path)
+           from jsonb_to_recordset($7::jsonb) as e (alias text, root text, path text[])
+       ) as extracted
+from {among}
+order by {order} limit $4 offset $5;
+
+-- name: in_order
+-- Not a statement: where to look for a page whose condition and order one index serves.
+threads where {matching};
+
+-- name: first
+-- Not a statement: looks at the first threads in the order, and no further.
+(select * from threads where {served} order by {order} limit 1000) as threads where {matching};
+
+-- name: matching_first
+-- Not a statement: finds whatever matches, then puts it in order. The offset keeps Postgres from
+-- walking along the order instead, until as many are found as it wants.
+(select * from threads where {matching} offset 0) as threads;
+
+-- name: count
+-- At most $4; null: all.
+select count(*) from (select from threads where {matching} limit $4) as matches;
