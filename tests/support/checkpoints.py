@@ -1,5 +1,7 @@
 """Checkpoints as LangGraph would make them, and the runs on whose behalf they are stored."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,35 @@ from langgraph.checkpoint.base.id import uuid6
 
 from joinstream.checkpoint import Fence
 from joinstream.domain.ids import new_run_id, new_thread_id
+from joinstream.store.pool import create_pool
+from tests.support.postgres import PostgresForTests
+
+TASK = str(uuid4())
+LONG = "word " * 300
+"""A text too long to be stored inline."""
+LAST = "ffffffff-0000-6000-8000-000000000000"
+"""A checkpoint id after all others."""
+TABLES = ("checkpoints", "checkpoint_parts", "checkpoint_writes")
+
+
+@asynccontextmanager
+async def checkpoint_database(postgres: PostgresForTests) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on a database of its own."""
+    uri = await postgres.fresh_database()
+    pool = await create_pool(uri, max_size=4)
+    yield pool
+    await pool.close()
+    await postgres.drop_database(uri)
+
+
+async def empty(pool: asyncpg.Pool) -> None:
+    """Make the database like new, faster than a new one could be made."""
+    await pool.execute(f"truncate runs, {', '.join(TABLES)}")
+
+
+async def contents(pool: asyncpg.Pool) -> list[Any]:
+    """All rows of all checkpoint tables."""
+    return [await pool.fetch(f"select * from {table} order by 1, 2, 3") for table in TABLES]
 
 
 def thread_config(namespace: str = "") -> RunnableConfig:
@@ -72,7 +103,6 @@ END = "update runs set status = 'error' where run_id = $1"
 async def relation_bytes(pool: asyncpg.Pool) -> int:
     """Bytes on disk of all checkpoint tables with their indexes."""
     size: int = await pool.fetchval(
-        """select sum(pg_total_relation_size(relation)) from unnest(
-        '{checkpoints, checkpoint_parts, checkpoint_writes}'::regclass[]) as relation"""
+        "select sum(pg_total_relation_size(name::regclass)) from unnest($1::text[]) as name", TABLES
     )
     return size
