@@ -17,6 +17,7 @@ from joinstream.processes.dev_options import DevOptions, short_grace_seconds
 from joinstream.processes.exits import leave, one_line_errors
 from joinstream.processes.link import LinkToParent
 from joinstream.processes.loops import run_loop, within
+from joinstream.processes.memory import settle_memory
 from joinstream.processes.preparation import Prepared, prepare
 from joinstream.processes.ready_line import say_ready
 from joinstream.processes.stop_signals import FROM_OUTSIDE, StopSignals
@@ -38,6 +39,7 @@ def run_dev_server(
         n_jobs_per_worker=options.jobs_per_worker,
         bg_job_shutdown_grace_period_secs=short_grace_seconds(),
     )
+    settle_memory()
     with ExitStack() as closing:
         prepared, storage = _with_postgres(prepared, options, closing)
         run_loop(_DevServer(prepared, storage, listener, parent, closing).run())

@@ -9,6 +9,7 @@ from joinstream.backends import database_uri, open_backends
 from joinstream.processes.api_server import ApiServer
 from joinstream.processes.child import Child, start_child
 from joinstream.processes.loops import result_unless, run_loop
+from joinstream.processes.memory import settle_memory
 from joinstream.processes.preparation import Prepared, prepare, require_migrated
 from joinstream.processes.ready_line import say_ready
 from joinstream.processes.stop_signals import FROM_OUTSIDE, StopSignals
@@ -20,6 +21,7 @@ WORKER_MODULE = "joinstream.processes.worker"
 def run_server(config: Path, listener: socket.socket, workers: int | None) -> None:
     """Serve until a signal; `workers` None: as the settings say. Raises StartupError."""
     prepared = prepare(config, workers=workers)
+    settle_memory()
     run_loop(_Server(prepared, config, listener).run())
 
 

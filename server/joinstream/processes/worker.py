@@ -13,6 +13,7 @@ from joinstream.backends import database_uri
 from joinstream.processes.exits import leave, one_line_errors
 from joinstream.processes.link import LinkToParent
 from joinstream.processes.loops import run_loop
+from joinstream.processes.memory import settle_memory
 from joinstream.processes.preparation import Prepared, prepare, require_migrated
 from joinstream.worker.main import run_worker_process
 
@@ -22,6 +23,7 @@ def run_worker(
 ) -> None:
     """Work until a signal or, as a child, the end of the parent. Raises StartupError."""
     prepared = prepare(config, n_jobs_per_worker=jobs_per_worker)
+    settle_memory()
     run_loop(_work(prepared, parent))
 
 

@@ -112,21 +112,14 @@ class RunStreams:
         *,
         is_new: bool = False,
     ) -> RunStream:
-        async def has_ended() -> bool:
-            """A new run's first look is spared: it cannot have ended before the subscription."""
-            nonlocal is_new
-            if is_new:
-                is_new = False
-                return False
-            return await self.runs.has_ended(run.run_id)
-
         items = follow(
             self.events,
             subscription,
             stream=run.thread_id,
             run_id=run.run_id,
             cursor=cursor,
-            has_ended=has_ended,
+            has_ended=lambda: self.runs.has_ended(run.run_id),
             heartbeat=self.heartbeat_seconds,
+            is_new=is_new,
         )
         return RunStream(run, cursor, items, stack)

@@ -68,15 +68,21 @@ async def follow(
     has_ended: HasEnded,
     heartbeat: float = 5.0,
     status_every: float = 15.0,
+    is_new: bool = False,
 ) -> AsyncIterator[StreamItem]:
     """Every frame after `cursor`, in order and once, over a subscription that is confirmed.
 
     Of a run: until its END, or until `has_ended` says that the row is terminal. Of a whole thread
     (`run_id` None): forever. `heartbeat` and `status_every` are seconds and kept by the clock,
     however busy the stream is. Neither an unreachable log nor a failing `has_ended` ends it.
+
+    `is_new`: the run was created after the subscription was confirmed, so all of it will come by
+    the subscription, and neither its row nor its log needs a first look.
     """
     clock = asyncio.get_running_loop().time
     reader = _Reader(log, stream, run_id, cursor, has_ended, status_every)
+    if is_new:
+        reader.expect_from_the_beginning(clock())
     beat_at = clock() + heartbeat
     while not reader.done:
         now = clock()
@@ -131,6 +137,13 @@ class _Reader:
         self.read_at = 0.0
         self.check_at = 0.0
         self.done = False
+
+    def expect_from_the_beginning(self, now: float) -> None:
+        self.check_at = now + self._status_every
+        self._checks = 1
+        if self._cursor == "start":
+            self._located = True
+            self.read_at = inf
 
     def take_whole(self, batch: FrameBatch) -> bool:
         """The fast path: the batch follows and can be handed on untouched."""
