@@ -294,13 +294,16 @@ end $$;
 -- Takes over runs whose lease has expired: claims them again for p_worker.
 -- Runs that were asked to stop, or that used up their attempts, are not executed again: they are
 -- claimed too, so that the worker ends them with the stream, thread and checkpoints as they should be.
+-- A run that has seen two workers die may be what killed them. It is taken alone, so that it takes no
+-- neighbour with it, and by an idle worker; once it has waited for a minute, by any worker.
 create function take_over_runs_v1(
-    p_worker text, p_slots int, p_lease_seconds double precision, p_graphs text[])
+    p_worker text, p_slots int, p_lease_seconds double precision, p_graphs text[], p_idle boolean)
 returns setof runs
 language plpgsql as $$
 declare
     expired cursor for
-        select run_id, thread_id, temporary from runs
+        select run_id, thread_id, temporary, attempt >= 2 as suspect,
+               lease_until < now() - interval '1 minute' as waited from runs
         where status = 'running' and lease_until < now() and graph_id = any(p_graphs)
         order by lease_until
         for update skip locked;
@@ -311,6 +314,7 @@ begin
     while taken < p_slots loop
         fetch expired into candidate;
         exit when not found;
+        continue when candidate.suspect and (taken > 0 or not (p_idle or candidate.waited));
         if not candidate.temporary then
             perform from threads where thread_id = candidate.thread_id for update skip locked;
             continue when not found;
@@ -318,6 +322,7 @@ begin
         return next take_run_v1(
             candidate.run_id, candidate.thread_id, candidate.temporary, p_worker, p_lease_seconds);
         taken := taken + 1;
+        exit when candidate.suspect;
     end loop;
 end $$;
 

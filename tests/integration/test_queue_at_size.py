@@ -76,7 +76,7 @@ async def pages_touched(pool: asyncpg.Pool, query: str, *arguments: Any) -> int:
     "query",
     [
         "select * from claim_runs_v1('worker', 10, 30, '{echo}')",
-        "select * from take_over_runs_v1('worker', 10, 30, '{echo}')",
+        "select * from take_over_runs_v1('worker', 10, 30, '{echo}', true)",
         f"select * from runs where thread_id = '{UUID(int=0)}' order by created_at desc limit 10",
         "select cancel_run_v1(gen_random_uuid(), 'interrupt', 'test')",
     ],

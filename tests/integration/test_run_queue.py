@@ -163,6 +163,38 @@ async def test_cancelling_the_first_pending_run_lets_the_second_be_claimed(
     assert [run.run_id for run in await runs.claim(ALICE, 5)] == [second.run_id]
 
 
+async def test_a_run_that_has_seen_two_workers_die_is_taken_alone_by_an_idle_worker(
+    runs: PostgresRuns, pool: asyncpg.Pool
+) -> None:
+    suspects = [new_run().run_id, new_run().run_id]
+    for run_id in suspects:
+        await runs.create(new_run(run_id=run_id), ALICE)
+    await expire_leases(pool)
+    assert len(await runs.take_over(BOB, 5)) == 2
+    innocent = new_run()
+    await runs.create(innocent, BOB)
+    await expire_leases(pool)
+
+    (first,) = await runs.take_over(ALICE, 5, idle=False)
+    assert first.run_id == innocent.run_id
+    (second,) = await runs.take_over(ALICE, 5)
+    (third,) = await runs.take_over(ALICE, 5)
+    assert {second.run_id, third.run_id} == set(suspects)
+    assert (second.attempt, third.attempt) == (3, 3)
+
+
+async def test_a_suspect_is_taken_by_a_busy_worker_when_no_other_came_for_a_minute(
+    runs: PostgresRuns, pool: asyncpg.Pool
+) -> None:
+    new = new_run()
+    await runs.create(new, ALICE)
+    await pool.execute("update runs set attempt = 2, lease_until = now() - interval '59 s'")
+    assert await runs.take_over(BOB, 5, idle=False) == []
+    await pool.execute("update runs set lease_until = now() - interval '61 s'")
+    (taken,) = await runs.take_over(BOB, 5, idle=False)
+    assert taken.run_id == new.run_id
+
+
 async def test_an_expired_lease_is_taken_over_and_fences_the_first_worker(
     runs: PostgresRuns, pool: asyncpg.Pool
 ) -> None:

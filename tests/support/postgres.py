@@ -28,8 +28,18 @@ _FAST = {
 class PostgresForTests:
     """Hands out databases of one server; nothing in it needs to outlive the session."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        self._uri = server.uri
+
+    def stop(self) -> None:
+        """End every session, and answer nobody until `start`."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """After `stop`: with all data, at the same address."""
+        self._server.start(_FAST)
+        assert self._server.uri == self._uri
 
     async def fresh_database(self, *, migrated: bool = True) -> str:
         """Address of a new database with the current schema, or with none."""
@@ -67,7 +77,7 @@ def running_postgres() -> Iterator[PostgresForTests]:
         server = EmbeddedPostgres(Path(folder))
         server.start(_FAST, initdb_options=("--no-sync",))
         try:
-            postgres = PostgresForTests(server.uri)
+            postgres = PostgresForTests(server)
             asyncio.run(postgres.make_template())
             yield postgres
         finally:

@@ -32,8 +32,13 @@ LEGAL_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
     "interrupted": frozenset(),
 }
 
-MAX_CRASH_RECOVERIES = 3
-"""How often a run is taken over from a dead worker before it is ended as `error`."""
+SUSPECT_ATTEMPT = 3
+"""Two workers have died during the attempts before this one."""
+
+
+def is_suspect(attempt: int) -> bool:
+    """Whether the run may be what kills workers: nothing else should execute beside it."""
+    return attempt >= SUSPECT_ATTEMPT
 
 
 def is_terminal(status: RunStatus) -> bool:

@@ -108,8 +108,12 @@ class RunQueue(Protocol):
 
     async def claim(self, claimant: Claimant, slots: int) -> list[Run]: ...
 
-    async def take_over(self, claimant: Claimant, slots: int) -> list[Run]:
-        """Claim runs whose lease has expired."""
+    async def take_over(self, claimant: Claimant, slots: int, *, idle: bool = True) -> list[Run]:
+        """Claim runs whose lease has expired.
+
+        A suspect (see `is_suspect`) comes alone, and goes to an `idle` worker, which executes
+        nothing, unless it has waited for long.
+        """
         ...
 
     async def finish(self, run: Run, ending: Ending) -> Finished: ...

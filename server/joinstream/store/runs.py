@@ -92,12 +92,19 @@ class PostgresRuns:
     async def claim(self, claimant: Claimant, slots: int) -> list[Run]:
         return await self._claim("claim", claimant, slots)
 
-    async def take_over(self, claimant: Claimant, slots: int) -> list[Run]:
-        return await self._claim("take_over", claimant, slots)
+    async def take_over(self, claimant: Claimant, slots: int, *, idle: bool = True) -> list[Run]:
+        return await self._claim("take_over", claimant, slots, idle)
 
-    async def _claim(self, query: str, claimant: Claimant, slots: int) -> list[Run]:
+    async def _claim(
+        self, query: str, claimant: Claimant, slots: int, *further: object
+    ) -> list[Run]:
         rows = await self._database.fetch(
-            _QUERIES[query], claimant.worker, slots, claimant.lease_seconds, claimant.graph_ids
+            _QUERIES[query],
+            claimant.worker,
+            slots,
+            claimant.lease_seconds,
+            claimant.graph_ids,
+            *further,
         )
         return [_run(row) for row in rows]
 

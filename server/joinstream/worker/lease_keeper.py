@@ -1,8 +1,8 @@
 """Renews the leases of a worker's runs, from a thread of its own.
 
 A graph that blocks the worker's event loop must not lose its lease, so the keeper has its own
-thread, event loop and database connection. It trusts a lease for `lease - 5 s`, counted by the
-monotonic clock from the *start* of the last renewal that succeeded: by the time Postgres lets
+thread, event loop and database connection. It trusts a lease for all but its last sixth, counted by
+the monotonic clock from the *start* of the last renewal that succeeded: by the time Postgres lets
 another worker have the run, this one has stopped.
 
 The answer to a renewal also carries cancel requests, so that a lost nudge cannot lose a cancel.
@@ -24,7 +24,7 @@ from joinstream.ports.runs import CancelRequest, LeaseStore
 
 log = structlog.get_logger(__name__)
 
-TRUST_MARGIN_SECONDS = 5.0
+TRUSTED_PART = 5 / 6
 RENEW_JITTER = 0.25
 
 OpenLeaseStore = Callable[[], AbstractAsyncContextManager[LeaseStore]]
@@ -125,7 +125,7 @@ class LeaseKeeper:
                 self.on_cancel(run_id, request)
 
     def _give_up_untrusted(self) -> None:
-        deadline = time.monotonic() - (self.lease_seconds - TRUST_MARGIN_SECONDS)
+        deadline = time.monotonic() - self.lease_seconds * TRUSTED_PART
         with self._lock:
             lost = [(i, le.epoch) for i, le in self._leases.items() if le.renewed_at < deadline]
         for run_id, epoch in lost:

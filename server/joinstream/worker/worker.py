@@ -1,20 +1,22 @@
 """The worker: claims runs into its free slots and executes them.
 
 Runs are looked for when somebody says there is one (a wake signal, an own slot becoming free) and,
-as a safety net, every `poll_seconds`; on that clock, expired leases of dead workers are taken over
-too. A claim never asks for more runs than there are free slots.
+as a safety net, every `poll_seconds`; on that clock, however busy the worker is, expired leases of
+dead workers are taken over too. A claim never asks for more runs than there are free slots.
 """
 
 import asyncio
 import random
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from joinstream.domain.ids import RunId
 from joinstream.domain.run_record import Run
+from joinstream.domain.runs import is_suspect
 from joinstream.errors import LeaseLost, RunHandedBack, Unavailable
 from joinstream.ports import Signals
 from joinstream.ports.runs import CancelRequest, Claimant, RunQueue
@@ -124,55 +126,80 @@ class Worker:
         await self._signals.wake_workers()
 
     async def _claim_until_drained(self) -> None:
+        take_over_at = 0.0
         while not self._draining:
             self._look.clear()
-            found = await self._claim(self._queue.claim)
-            if found:
+            if self._loop.time() >= take_over_at and self._free_slots:
+                if await self._take_over():
+                    continue
+                take_over_at = self._loop.time() + self._pause()
+            if await self._claim():
                 continue
-            try:
-                async with asyncio.timeout(self._limits.poll_seconds * random.uniform(0.75, 1.25)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause()):
                     await self._look.wait()
-            except TimeoutError:
-                await self._claim(self._queue.take_over)
 
-    async def _claim(self, claim: Callable[[Claimant, int], Awaitable[list[Run]]]) -> int:
+    def _pause(self) -> float:
+        return self._limits.poll_seconds * random.uniform(0.75, 1.25)
+
+    async def _claim(self) -> int:
         """Claim into all free slots; how many runs were started."""
         slots = self._reserve_all()
         if not slots:
             return 0
-        try:
-            runs = await claim(self.claimant, slots)
-        except Unavailable as error:
-            log.warning("runs cannot be claimed", error=error.detail)
-            runs = []
-            await asyncio.sleep(random.uniform(0.1, 1.0))
+        runs = await self._asked(self._queue.claim(self.claimant, slots))
         self._free(slots - len(runs))
         for run in runs:
             self._start(run)
         return len(runs)
 
-    def _start(self, run: Run) -> None:
+    async def _take_over(self) -> int:
+        """The same with runs of dead workers. A suspect occupies all slots that are free."""
+        slots = self._reserve_all()
+        if not slots:
+            return 0
+        idle = slots == self._limits.slots
+        runs = await self._asked(self._queue.take_over(self.claimant, slots, idle=idle))
+        if len(runs) == 1 and is_suspect(runs[0].attempt):
+            self._start(runs[0], slots=slots)
+            return 1
+        self._free(slots - len(runs))
+        for run in runs:
+            self._start(run)
+        return len(runs)
+
+    async def _asked(self, claim: Awaitable[list[Run]]) -> list[Run]:
+        try:
+            return await claim
+        except Unavailable as error:
+            log.warning("runs cannot be claimed", error=error.detail)
+            await asyncio.sleep(random.uniform(0.1, 1.0))
+            return []
+
+    def _start(self, run: Run, *, slots: int = 1) -> None:
         active = ActiveRun(run)
+        if self._draining:  # it was being claimed when the drain began
+            active.stop(RunHandedBack("the worker is stopping"))
         self._active[run.run_id] = active
         self._keeper.keep(run)
-        task = asyncio.create_task(self._execute(active), name=f"execute {run.run_id}")
+        task = asyncio.create_task(self._execute(active, slots), name=f"execute {run.run_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _execute(self, active: ActiveRun) -> None:
+    async def _execute(self, active: ActiveRun, slots: int) -> None:
         run, work_waits = active.run, True
         try:
             with structlog.contextvars.bound_contextvars(
                 run_id=str(run.run_id), thread_id=str(run.thread_id), attempt=run.attempt
             ):
-                work_waits = await self._executor.execute(active)
+                work_waits = await self._executor.execute(active) or slots > 1
         except Exception:
             log.exception("the run could not be ended; its lease will expire", run_id=run.run_id)
         finally:
             self._keeper.drop(run)
             if self._active.get(run.run_id) is active:  # it may have been claimed again here
                 del self._active[run.run_id]
-            self._free(1)
+            self._free(slots)
             if work_waits:
                 self._look.set()
 

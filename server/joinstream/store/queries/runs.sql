@@ -44,7 +44,7 @@ select * from claim_runs_v1($1, $2, $3, $4);
 
 -- name: take_over
 -- Claim runs whose lease has expired.
-select * from take_over_runs_v1($1, $2, $3, $4);
+select * from take_over_runs_v1($1, $2, $3, $4, $5);
 
 -- name: renew
 -- Renew leases; only rows still owned come back.
