@@ -15,6 +15,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from joinstream.checkpoint import PostgresSaver
 from joinstream.errors import Unserializable
 from tests.support.checkpoints import (
+    CLAIM,
     LAST,
     LONG,
     TASK,
@@ -27,6 +28,7 @@ from tests.support.checkpoints import (
     values_of,
 )
 from tests.support.postgres import PostgresForTests
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +216,20 @@ async def test_nothing_of_a_transaction_that_is_rolled_back_remains(pool: asyncp
     with pytest.raises(ZeroDivisionError):
         await change()
     assert await contents(pool) == [[], [], []]
+
+
+async def test_a_run_outlives_the_loss_of_its_connection(pool: asyncpg.Pool) -> None:
+    fence = await claimed_run(pool)
+    saver = PostgresSaver(pool, fence=fence)
+    async with pool.acquire() as other:
+        claim = other.transaction()
+        await claim.start()
+        await other.execute(CLAIM, fence.run_id)
+        writing = asyncio.create_task(put(saver, thread_config(), {"list": [LONG]}))
+        blocked = await eventually(
+            lambda: other.fetchval("select pid from pg_locks where not granted limit 1")
+        )
+        await other.execute("select pg_terminate_backend($1)", blocked)
+        await claim.rollback()
+
+    assert await values_of(saver, await writing) == {"list": [LONG]}
