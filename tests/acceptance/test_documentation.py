@@ -45,7 +45,9 @@ DISTRIBUTIONS = {
     "joinstream-sdk": ROOT / "sdk/pyproject.toml",
 }
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: str(page.relative_to(ROOT).with_suffix(""))
+)
 
 
 @pytest.fixture
@@ -225,4 +227,5 @@ def test_files_and_folders_that_are_named_exist(page: Path) -> None:
 
 def test_every_page_of_the_documentation_is_linked_from_the_readme() -> None:
     linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
-    assert {page for page in PAGES[1:] if page.resolve() not in linked} == set()
+    written = {page for page in PAGES if page.parent.name == "docs"}
+    assert written <= linked
