@@ -10,6 +10,7 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from joinstream.checkpoint import PostgresSaver
+from joinstream.checkpoint.queries import QUERIES
 from joinstream.encoding import dumps_for_postgres, loads
 from tests.support.checkpoints import (
     LAST,
@@ -144,3 +145,34 @@ async def test_no_statement_relies_on_the_session(database_uri: str) -> None:
         assert await values_of(saver, config) == {"list": [LONG]}
         await saver.aprune([config["configurable"]["thread_id"]])
         assert len([found async for found in saver.alist(config)]) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "persist",
+        "read_newest",
+        "list_in_namespace",
+        "list_in_thread",
+        "ancestors",
+        "history",
+        "has_checkpoint_of_run",
+        "delete_runs_of_thread",
+        "delete_threads",
+        "heads",
+        "keep_only",
+        "delete_unused_parts",
+        "copy_thread",
+    ],
+)
+async def test_what_concerns_one_thread_never_looks_through_all(
+    pool: asyncpg.Pool, name: str
+) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local enable_seqscan = off")
+        explain = await connection.prepare(f"explain (generic_plan) {QUERIES[name]}")
+        plan = await explain.fetch(*(None for _ in explain.get_parameters()))
+
+    text = "\n".join(row[0] for row in plan)
+    assert "Seq Scan on checkpoint" not in text
+    assert "Merge Join" not in text

@@ -12,6 +12,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from joinstream.checkpoint.known import Place
 from joinstream.checkpoint.parts import flattened
+from joinstream.checkpoint.queries import QUERIES
 from joinstream.checkpoint.reading import (
     StoredValue,
     decode_writes,
@@ -19,7 +20,6 @@ from joinstream.checkpoint.reading import (
     read_parts,
     read_value,
 )
-from joinstream.checkpoint.statement import QUERIES
 from joinstream.store.database import Database
 
 _PAGE = 256

@@ -76,14 +76,16 @@ limit 1;
 
 -- name: page
 -- Checkpoints below a position, newest first; a part of `contents`. Each condition may be null.
+-- The bounds repeat other conditions in a form that an index can use.
 select *
 from checkpoints c
-where ($1::uuid is null or thread_id = $1)
-    and ($2::text is null or checkpoint_ns = $2)
-    and ($3::uuid is null or checkpoint_id = $3)
-    and ($4::uuid is null or checkpoint_id < $4)
+where {scope}
+    and checkpoint_id >= coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+    and checkpoint_id <= coalesce($3, $5::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    and checkpoint_id <= coalesce($4::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    and ($4 is null or checkpoint_id < $4)
     and (
-        $5::uuid is null
+        $5 is null
         or (checkpoint_id, thread_id, checkpoint_ns) < ($5, $6::uuid, $7::text collate "C")
     )
     and not exists (
@@ -93,8 +95,22 @@ where ($1::uuid is null or thread_id = $1)
 order by checkpoint_id desc, thread_id desc, checkpoint_ns desc
 limit $9;
 
+-- name: in_namespace
+-- A scope of `page`.
+thread_id = $1::uuid and checkpoint_ns = $2::text;
+
+-- name: in_thread
+-- A scope of `page`.
+thread_id = $1::uuid and $2::text is null;
+
+-- name: anywhere
+-- A scope of `page`.
+$1::uuid is null and $2::text is null;
+
 -- name: contents
 -- Some checkpoints with their pending writes and, on the first row, the parts of all of them.
+-- The planner cannot know how few runs there are: `offset 0` keeps it to one index scan a run.
+-- (Runs are unnested with their ordinality because it expects a thousand of `generate_series`.)
 with page as materialized ({checkpoints}),
 numbered as (
     select *, row_number() over (
@@ -103,18 +119,22 @@ numbered as (
     from page
 ),
 stretches as (
-    select page.thread_id, part_runs[i] as log,
+    select thread_id, log,
         unnest(range_agg(int8range(part_runs[i + 1], part_runs[i + 2], '[]'))) as seqs
-    from page, generate_series(1, cardinality(part_runs), 3) as i
-    group by page.thread_id, part_runs[i]
+    from page, unnest(part_runs) with ordinality as run (log, i)
+    where i % 3 = 1
+    group by thread_id, log
 ),
-parts as (
+parts as materialized (
     select
         array_agg(p.log) as part_logs, array_agg(p.seq) as part_seqs,
         array_agg(p.type) as part_types, array_agg(p.data) as part_datas
-    from stretches s
-    join checkpoint_parts p on p.thread_id = s.thread_id and p.log = s.log
-        and p.seq >= lower(s.seqs) and p.seq < upper(s.seqs)
+    from stretches s cross join lateral (
+        select * from checkpoint_parts p
+        where p.thread_id = s.thread_id and p.log = s.log
+            and p.seq >= lower(s.seqs) and p.seq < upper(s.seqs)
+        offset 0
+    ) p
 )
 select
     c.thread_id::text, c.checkpoint_ns, c.checkpoint_id::text, c.parent_checkpoint_id::text,
@@ -173,9 +193,12 @@ parts as (
     select
         array_agg(p.log) as part_logs, array_agg(p.seq) as part_seqs,
         array_agg(p.type) as part_types, array_agg(p.data) as part_datas
-    from generate_series(1, cardinality($5::bigint[]), 3) as i
-    join checkpoint_parts p on p.thread_id = $1 and p.log = ($5::bigint[])[i]
-        and p.seq >= ($5::bigint[])[i + 1] and p.seq <= ($5::bigint[])[i + 2]
+    from unnest($5::bigint[]) with ordinality as run (log, i) cross join lateral (
+        select * from checkpoint_parts p
+        where i % 3 = 1 and p.thread_id = $1 and p.log = run.log
+            and p.seq >= ($5::bigint[])[i + 1] and p.seq <= ($5::bigint[])[i + 2]
+        offset 0
+    ) p
 )
 select * from written, parts;
 
@@ -205,15 +228,15 @@ delete from checkpoints where thread_id = any ($1);
 
 -- name: delete_runs
 -- The checkpoints these runs made, with all their writes, and the writes they made elsewhere.
--- $1 is the thread; null: search in all of them. Returns the threads that lost something.
+-- Returns the threads that lost something.
 with made as (
     delete from checkpoints
-    where ($1::uuid is null or thread_id = $1) and metadata ->> 'run_id' = any ($2::text[])
+    where {scope} and metadata ->> 'run_id' = any ($2::text[])
     returning thread_id, checkpoint_ns, checkpoint_id
 ),
 written as (
     delete from checkpoint_writes w
-    where ($1::uuid is null or thread_id = $1) and (
+    where {scope} and (
         run_id::text = any ($2::text[])
         or exists (
             select from made
@@ -225,16 +248,27 @@ written as (
 )
 select thread_id from made union select thread_id from written;
 
+-- name: of_thread
+-- A scope of `delete_runs`.
+thread_id = $1::uuid;
+
+-- name: of_any_thread
+-- A scope of `delete_runs`, which then looks at all there is.
+$1::uuid is null;
+
 -- name: heads
--- The newest checkpoint of each of a thread's namespaces, and the delta channels it depends on.
-select distinct on (checkpoint_ns)
+-- The newest $2 checkpoints of each of a thread's namespaces, and the delta channels each depends on.
+select
     checkpoint_ns, checkpoint_id::text,
     array(
         select jsonb_object_keys(coalesce(metadata -> 'counters_since_delta_snapshot', '{}'))
     ) as delta_channels
-from checkpoints
-where thread_id = $1
-order by checkpoint_ns, checkpoint_id desc;
+from (
+    select *, row_number() over (partition by checkpoint_ns order by checkpoint_id desc) as place
+    from checkpoints where thread_id = $1
+) as c
+where place <= $2
+order by checkpoint_ns, place;
 
 -- name: keep_only
 -- Delete a thread's checkpoints but those listed (namespaces, ids), with their writes. With a
@@ -284,10 +318,9 @@ where thread_id = $1 and parent_checkpoint_id is not null
 -- name: delete_unused_parts
 -- A statement of its own, after the deletion of checkpoints: it must see what was saved meanwhile.
 with used as (
-    select c.thread_id, part_runs[i] as log,
-        int8range(part_runs[i + 1], part_runs[i + 2], '[]') as seqs
-    from checkpoints c, generate_series(1, cardinality(part_runs), 3) as i
-    where c.thread_id = any ($1::uuid[])
+    select thread_id, log, int8range(part_runs[i + 1], part_runs[i + 2], '[]') as seqs
+    from checkpoints, unnest(part_runs) with ordinality as run (log, i)
+    where thread_id = any ($1::uuid[]) and i % 3 = 1
     union all
     select thread_id, log, int8range(seq, seq, '[]')
     from checkpoint_writes where thread_id = any ($1) and log is not null

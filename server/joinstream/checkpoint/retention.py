@@ -14,7 +14,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from joinstream.checkpoint.history import find_ancestry
 from joinstream.checkpoint.known import Place
-from joinstream.checkpoint.statement import QUERIES
+from joinstream.checkpoint.queries import QUERIES
 from joinstream.errors import LeaseLost
 from joinstream.store.database import Database
 
@@ -40,15 +40,18 @@ class Retention:
         """What these runs left on a thread, or on any."""
         async with self._transaction() as database:
             await database.fetch(QUERIES["lock_runs"], run_ids)
-            rows = await database.fetch(QUERIES["delete_runs"], thread, run_ids)
+            scope = "of_any_thread" if thread is None else "of_thread"
+            rows = await database.fetch(QUERIES[f"delete_runs_{scope}"], thread, run_ids)
             touched = [row["thread_id"] for row in rows]
             await database.execute(QUERIES["delete_unused_parts"], touched)
 
-    async def keep_latest(self, threads: Sequence[UUID], serde: SerializerProtocol) -> None:
-        """All but each namespace's newest checkpoint, and what its delta channels depend on."""
+    async def keep_latest(
+        self, threads: Sequence[UUID], count: int, serde: SerializerProtocol
+    ) -> None:
+        """Each namespace's newest `count` checkpoints, and what their delta channels depend on."""
         async with self._transaction() as database:
             for thread in threads:
-                kept = [place async for place in _needed(database, serde, thread)]
+                kept = [place async for place in _needed(database, serde, thread, count)]
                 await database.execute(
                     QUERIES["keep_only"],
                     thread,
@@ -77,9 +80,9 @@ class Retention:
 
 
 async def _needed(
-    database: Database, serde: SerializerProtocol, thread: UUID
+    database: Database, serde: SerializerProtocol, thread: UUID, count: int
 ) -> AsyncIterator[Place]:
-    for row in await database.fetch(QUERIES["heads"], thread):
+    for row in await database.fetch(QUERIES["heads"], thread, count):
         head = Place(thread, row["checkpoint_ns"], row["checkpoint_id"])
         yield head
         if row["delta_channels"]:

@@ -23,16 +23,14 @@ from joinstream.checkpoint.history import read_history
 from joinstream.checkpoint.known import Known, Memory, Place, thread_key
 from joinstream.checkpoint.loops import at_home
 from joinstream.checkpoint.outbox import Batch, Outbox
+from joinstream.checkpoint.queries import QUERIES
 from joinstream.checkpoint.reading import Loaded, read_parts
 from joinstream.checkpoint.retention import Retention
-from joinstream.checkpoint.statement import QUERIES, Writer
+from joinstream.checkpoint.statement import Writer
 from joinstream.checkpoint.synchronous import SynchronousMethods
 
 _PAGE = 16
 """Checkpoints read at a time when a thread's history is listed."""
-
-_NEWEST = QUERIES["contents"].format(checkpoints=QUERIES["newest"])
-_LISTED = QUERIES["contents"].format(checkpoints=QUERIES["page"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,9 @@ class PostgresSaver(SynchronousMethods):
             return None
         thread_id = config["configurable"]["thread_id"]
         namespace = config["configurable"].get("checkpoint_ns", "")
-        row = await self._database.fetchrow(_NEWEST, thread_key(thread_id), namespace, wanted)
+        row = await self._database.fetchrow(
+            QUERIES["read_newest"], thread_key(thread_id), namespace, wanted
+        )
         if row is None or (wanted and row["checkpoint_id"] != wanted):
             return None
         loaded = Loaded(self.serde, row, read_parts(row), thread_id)
@@ -160,10 +160,12 @@ class PostgresSaver(SynchronousMethods):
         size: int,
     ) -> list[asyncpg.Record]:
         asked = config["configurable"] if config else {}
+        namespace = asked.get("checkpoint_ns")
+        scope = "anywhere" if not asked else "in_thread" if namespace is None else "in_namespace"
         return await self._database.fetch(
-            _LISTED,
+            QUERIES[f"list_{scope}"],
             thread_key(asked["thread_id"]) if asked else None,
-            asked.get("checkpoint_ns"),
+            namespace,
             asked.get("checkpoint_id") or None,
             before["configurable"].get("checkpoint_id") if before else None,
             *after,
@@ -215,13 +217,18 @@ class PostgresSaver(SynchronousMethods):
         )
 
     @at_home
-    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Raises ValueError for a strategy other than keep_latest and delete."""
+    async def aprune(
+        self, thread_ids: Sequence[str], *, strategy: str = "keep_latest", count: int = 1
+    ) -> None:
+        """With keep_latest, `count` checkpoints of each thread and subgraph stay.
+
+        Raises ValueError for a strategy other than keep_latest and delete.
+        """
         threads = [thread_key(thread_id) for thread_id in thread_ids]
         if strategy == "delete":
             await self._retention.delete_threads(threads)
         elif strategy == "keep_latest":
-            await self._retention.keep_latest(threads, self.serde)
+            await self._retention.keep_latest(threads, count, self.serde)
         else:
             raise ValueError(f"Unknown prune strategy {strategy!r}: use keep_latest or delete.")
 

@@ -1,7 +1,6 @@
 """The one statement that stores: its arguments, and what its answer means."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +8,10 @@ from joinstream.checkpoint.entries import Placed, WritesEntry
 from joinstream.checkpoint.known import Known, Place
 from joinstream.checkpoint.outbox import Batch
 from joinstream.checkpoint.parts import Address, flattened
+from joinstream.checkpoint.queries import QUERIES
 from joinstream.checkpoint.serde import Blob
 from joinstream.errors import LeaseLost
-from joinstream.sql import load_queries
 from joinstream.store.database import Database
-
-QUERIES = load_queries(Path(__file__).with_name("queries.sql"))
 
 _WRITE_COLUMNS = 12
 _NO_CHECKPOINT = Placed(Known({}, {}), (), ())
