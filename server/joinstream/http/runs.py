@@ -65,7 +65,7 @@ async def wait_for_run(request: Request, body: RunCreate) -> Response:
     new = await services(request).runs.prepare(thread_id, body.request())
     return result_body(
         request,
-        await services(request).run_streams.create(new),
+        await services(request).run_streams.create(new, only_end=True),
         stateless=thread_id is None,
         cancel_on_disconnect=body.on_disconnect == "cancel",
     )
@@ -104,7 +104,7 @@ async def join_run(request: Request) -> Response:
     stateless = "thread_id" not in request.path_params
     return result_body(
         request,
-        await services(request).run_streams.join(run, "now"),
+        await services(request).run_streams.join(run, "now", only_end=True),
         stateless=stateless,
         cancel_on_disconnect=query_bool(request, "cancel_on_disconnect"),
     )

@@ -41,15 +41,20 @@ class RunStreams:
     read_values: ReadValues
     heartbeat_seconds: float = 5.0
 
-    async def create(self, new: NewRun) -> RunStream:
-        """Create the run with its stream: subscribe first, so that no event can be missed."""
+    async def create(self, new: NewRun, *, only_end: bool = False) -> RunStream:
+        """Create the run with its stream: subscribe first, so that no event can be missed.
+
+        `only_end`, here and in `join`: no more is wanted than to learn when the run is over.
+        """
         async with AsyncExitStack() as stack:
             subscription = await stack.enter_async_context(self.hub.subscribe(new.thread_id))
             cursor: Cursor = "start" if new.temporary else await self._top(new.thread_id)
             run = await self.runs.create(new)
-            return self._stream(run, cursor, subscription, stack.pop_all(), is_new=True)
+            return self._stream(
+                run, cursor, subscription, stack.pop_all(), is_new=True, only_end=only_end
+            )
 
-    async def join(self, run: Run, cursor: Cursor) -> RunStream:
+    async def join(self, run: Run, cursor: Cursor, *, only_end: bool = False) -> RunStream:
         """Follow a run from the cursor on; one that has ended gives what the log still holds.
 
         From "now" on, nothing is missed that is produced after this has returned.
@@ -58,7 +63,7 @@ class RunStreams:
             subscription = await stack.enter_async_context(self.hub.subscribe(run.thread_id))
             if cursor == "now":
                 cursor = await self._now(run.thread_id)
-            return self._stream(run, cursor, subscription, stack.pop_all())
+            return self._stream(run, cursor, subscription, stack.pop_all(), only_end=only_end)
 
     async def cancel(self, run: Run, action: CancelAction, reason: str) -> RunStream:
         """Ask the run to stop, and follow it to its end. Raises NotFound when it is over."""
@@ -66,7 +71,7 @@ class RunStreams:
             subscription = await stack.enter_async_context(self.hub.subscribe(run.thread_id))
             cursor = await self._top(run.thread_id)
             await self.runs.cancel(run, action, reason)
-            return self._stream(run, cursor, subscription, stack.pop_all())
+            return self._stream(run, cursor, subscription, stack.pop_all(), only_end=True)
 
     async def result(self, run: Run) -> Any:
         """What came of a run that is over: its output, or `{"__error__": …}` when it failed.
@@ -111,6 +116,7 @@ class RunStreams:
         stack: AsyncExitStack,
         *,
         is_new: bool = False,
+        only_end: bool = False,
     ) -> RunStream:
         items = follow(
             self.events,
@@ -121,5 +127,6 @@ class RunStreams:
             has_ended=lambda: self.runs.has_ended(run.run_id),
             heartbeat=self.heartbeat_seconds,
             is_new=is_new,
+            log_patience=0 if only_end else None,
         )
         return RunStream(run, cursor, items, stack)

@@ -10,8 +10,10 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,
 )
-"""Not reachable, going down, out of connections, or too slow to answer in time."""
+"""Not reachable, going down, out of connections, or too slow to answer in time; also asyncpg's own
+confusion about a connection that ended at the moment it was taken from the pool."""
 
 
 def as_request_error(error: Exception) -> RequestError | None:

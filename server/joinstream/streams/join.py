@@ -37,8 +37,12 @@ Cursor = EventId | Now | Literal["start", "now"]
 HasEnded = Callable[[], Awaitable[bool]]
 
 _LOG_RETRY_SECONDS = 1.0
+_ROW_EVERY_WITHOUT_LOG_SECONDS = 3.0
+"""While the log cannot be reached, nobody announces an end: rows are looked at more often."""
 _LOG_PATIENCE_SECONDS = 5.0
 """How long a reader of an ended run waits for a log that cannot be reached."""
+_END_GRACE_SECONDS = 1.0
+"""Between the commit of a run's end and its END, a writer needs a moment."""
 _STATUS_LIMIT_SECONDS = 2.0
 _SPREAD_SECONDS = 2.0
 """After a reconnect all readers look at their rows, but not all at once."""
@@ -69,6 +73,7 @@ async def follow(
     heartbeat: float = 5.0,
     status_every: float = 15.0,
     is_new: bool = False,
+    log_patience: float | None = None,
 ) -> AsyncIterator[StreamItem]:
     """Every frame after `cursor`, in order and once, over a subscription that is confirmed.
 
@@ -77,10 +82,11 @@ async def follow(
     however busy the stream is. Neither an unreachable log nor a failing `has_ended` ends it.
 
     `is_new`: the run was created after the subscription was confirmed, so all of it will come by
-    the subscription, and neither its row nor its log needs a first look.
+    the subscription, and neither its row nor its log needs a first look. `log_patience`: seconds
+    for which the reader of an ended run waits for a log out of reach, None for the usual ones.
     """
     clock = asyncio.get_running_loop().time
-    reader = _Reader(log, stream, run_id, cursor, has_ended, status_every)
+    reader = _Reader(log, stream, run_id, cursor, has_ended, status_every, log_patience)
     if is_new:
         reader.expect_from_the_beginning(clock())
     beat_at = clock() + heartbeat
@@ -118,6 +124,7 @@ class _Reader:
         cursor: Cursor,
         has_ended: HasEnded,
         status_every: float,
+        log_patience: float | None,
     ) -> None:
         self._log = log
         self._stream = stream
@@ -126,14 +133,18 @@ class _Reader:
         self._cursor = "start" if isinstance(cursor, EventId) and cursor.epoch == 0 else cursor
         self._has_ended = has_ended
         self._status_every = status_every
+        self._log_patience = _LOG_PATIENCE_SECONDS if log_patience is None else log_patience
         self._position = Position(run_id)
         self._located = False
+        self._behind = True
+        self._concluding = False
         self._log_failed = False
         self._held: Sequence[Frame] = ()
         self._row_ended = False
         self._joined_late = False
         self._checks = 0
         self._patience_ends = inf
+        self._end_awaited_until = inf
         self.read_at = 0.0
         self.check_at = 0.0
         self.done = False
@@ -143,22 +154,22 @@ class _Reader:
         self._checks = 1
         if self._cursor == "start":
             self._located = True
-            self.read_at = inf
+            self._caught_up()
 
     def take_whole(self, batch: FrameBatch) -> bool:
         """The fast path: the batch follows and can be handed on untouched."""
-        if self.read_at != inf or not self._position.take_whole(batch):
+        if self._behind or not self._position.take_whole(batch):
             return False
         self.done = self._position.ended
         return True
 
     def take(self, batch: FrameBatch) -> list[FrameBatch | Gap]:
         """Place what follows; what does not waits for the log to be read."""
-        if self.read_at != inf:
+        if self._behind:
             return []  # the log is about to be read, and has these frames too
         items, self._held = self._position.place(batch.frames, authoritative=False)
         if self._held:
-            self.read_at = 0.0
+            self._read_soon()
         self.done = self._position.ended
         return items
 
@@ -168,8 +179,17 @@ class _Reader:
             return
         assert hint == DIRTY
         self._position.anywhere = False
-        self.read_at = min(self.read_at, now)
+        self._read_soon()
         self.check_at = min(self.check_at, now + random.uniform(0, _SPREAD_SECONDS))
+
+    def _read_soon(self) -> None:
+        """What comes next in the queue cannot be placed before the log was read."""
+        self._behind = True
+        self.read_at = 0.0
+
+    def _caught_up(self) -> None:
+        self._behind = False
+        self.read_at = inf
 
     async def check_row(self, now: float) -> None:
         """Ask whether the run is over; either way, look into the log for what nobody announced."""
@@ -177,7 +197,8 @@ class _Reader:
         self._row_ended = self._run_id is not None and await self._ask_row()
         if self._row_ended:
             self._joined_late = self._checks == 1
-            self._patience_ends = now + _LOG_PATIENCE_SECONDS
+            self._patience_ends = now + self._log_patience
+            self._end_awaited_until = now + _END_GRACE_SECONDS
             self.check_at = inf
         else:
             self.check_at = now + self._status_every * random.uniform(0.9, 1.1)
@@ -197,13 +218,14 @@ class _Reader:
         try:
             if not self._located:
                 return list(await self._locate())
+            if self._concluding:
+                return await self._conclude(now)
             return await self._read_page()
         except ConnectionError as error:
             return self._without_log(error, now)
 
     async def _locate(self) -> list[Gap]:
         gaps: list[Gap] = []
-        self.read_at = 0.0
         if isinstance(self._cursor, EventId):
             self._position.move_to(self._cursor)
             self._position.at_boundary = False
@@ -212,7 +234,7 @@ class _Reader:
         elif self._cursor == "now":
             gaps = self._stand_at(await self._log.top(self._stream))
         elif self._run_id is not None:
-            gaps = await self._locate_start(self._run_id)
+            gaps = await self._locate_start()
         self._located = True
         return gaps
 
@@ -220,18 +242,19 @@ class _Reader:
         self._position.move_to(top)
         self._position.anywhere = top is None and not self._log_failed
         if not self._log_failed:
-            self.read_at = inf
+            self._caught_up()
         elif top is not None:
             # What was appended while the log could not be reached may be among what was asked for.
             return [Gap(None, top)]
         return []
 
-    async def _locate_start(self, run_id: UUID) -> list[Gap]:
+    async def _locate_start(self) -> list[Gap]:
         top = await self._log.top(self._stream)
-        first = await self._log.first_of_run(self._stream, run_id)
+        first = await self._first_of_run()
         if first is None:
             self._position.move_to(top)
-            self.read_at = 0.0 if self._log_failed else inf
+            if not self._log_failed:
+                self._caught_up()
             return []
         self._position.move_to(first.prev)
         return [Gap(None, first.prev)] if first.id.k > 0 else []
@@ -239,17 +262,27 @@ class _Reader:
     async def _read_page(self) -> list[StreamItem]:
         page = await self._log.read(self._stream, self._position.last)
         items: list[StreamItem] = list(self._place(page.frames))
-        if page.more or self.done:
+        if page.more:
+            self._read_soon()
             return items
         held, self._held = self._held, ()
         items += self._place(held)
-        self.read_at = inf
-        if self._row_ended and not self.done:
-            if await self._may_have_missed():
-                items.append(Gap(self._position.last, None))
-            items.append(Ended())
-            self.done = True
+        self._caught_up()
+        if self._row_ended:
+            self._concluding = True
+            self.read_at = 0.0
         return items
+
+    async def _conclude(self, now: float) -> list[StreamItem]:
+        """The run is over, all of the log was read, and there was no END."""
+        begun = self._position.seen or await self._first_of_run() is not None
+        owed = await self._may_be_owed_events(begun=begun)
+        if owed and begun and now < self._end_awaited_until:
+            self._concluding = False
+            self.read_at = self._end_awaited_until
+            return []
+        self.done = True
+        return [Gap(self._position.last, None), Ended()] if owed else [Ended()]
 
     def _place(self, frames: Sequence[Frame]) -> list[FrameBatch | Gap]:
         items, _ = self._position.place(frames, authoritative=True)
@@ -260,22 +293,27 @@ class _Reader:
         log.debug("the log of %s cannot be read: %s", self._stream, error)
         self._log_failed = True
         self._held = ()
+        self._behind = True
         self.read_at = now + _LOG_RETRY_SECONDS
+        if not self._row_ended:
+            soon = _ROW_EVERY_WITHOUT_LOG_SECONDS * random.uniform(0.9, 1.1)
+            self.check_at = min(self.check_at, now + soon)
         if now < self._patience_ends:
             return []
         self.done = True
         return [Gap(self._position.last, None), Ended()]
 
-    async def _may_have_missed(self) -> bool:
-        """Whether a run that is over without an END had events this reader should have got."""
-        if self._position.seen:
-            return True
-        if not self._joined_late:
-            assert self._run_id is not None
-            return await self._log.first_of_run(self._stream, self._run_id) is not None
+    async def _may_be_owed_events(self, *, begun: bool) -> bool:
+        """Whether this reader should perhaps have got more than it did."""
+        if self._position.seen or not self._joined_late:
+            return begun
         if isinstance(self._cursor, EventId):
             return not await self._is_end_of_run(self._cursor)
         return self._cursor == "start"
+
+    async def _first_of_run(self) -> Frame | None:
+        assert self._run_id is not None
+        return await self._log.first_of_run(self._stream, self._run_id)
 
     async def _is_end_of_run(self, id: EventId) -> bool:
         page = await self._log.read(self._stream, id.before(), limit=1)
