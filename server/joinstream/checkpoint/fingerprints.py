@@ -51,7 +51,7 @@ _SERIALIZER = JsonPlusSerializer()
 _SERIALISED = -1
 """The `length` of fingerprints that are not made of an outline."""
 
-_KEPT_WHOLE = 1024
+_KEPT_WHOLE = 4096
 """Bytes up to which an outline stands for itself; a longer one is hashed, to save memory."""
 
 _LEFT_OUT = ormsgpack.Ext(0, b"")
@@ -82,7 +82,9 @@ def count_unchanged(items: Any, pieces: Sequence[Piece]) -> int:
         if wanted is None or wanted.length == _SERIALISED:
             return index
         end, text_end = at + wanted.length, text_at + len(wanted.texts)
-        if _of_packed(outline[at:end], texts[text_at:text_end]) != wanted:
+        if _kept(outline[at:end]) != wanted.outline:
+            return index
+        if tuple(texts[text_at:text_end]) != wanted.texts:
             return index
         at, text_at = end, text_end
     return len(pieces)
@@ -109,8 +111,11 @@ def _pack(items: Any) -> tuple[bytes, list[str]] | None:
 
 
 def _of_packed(outline: bytes, texts: Sequence[str]) -> Fingerprint:
-    kept = outline if len(outline) <= _KEPT_WHOLE else sha256(outline).digest()
-    return Fingerprint(len(outline), kept, tuple(texts))
+    return Fingerprint(len(outline), _kept(outline), tuple(texts))
+
+
+def _kept(outline: bytes) -> bytes:
+    return outline if len(outline) <= _KEPT_WHOLE else sha256(outline).digest()
 
 
 def _of_serialised(items: Any) -> Fingerprint | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from joinstream.checkpoint.entries import CheckpointEntry, WritesEntry
 
 _TICKS = 3
-"""Passes of the event loop that those who just got an answer have to come back with more."""
+"""Passes of the event loop from a task's last write to the checkpoint that follows."""
 
 _Waiting = tuple[WritesEntry | CheckpointEntry, asyncio.Future[None]]
 
@@ -44,11 +44,17 @@ class Outbox:
     async def _send_all(self) -> None:
         try:
             while self._waiting:
-                for _ in range(_TICKS):
-                    await asyncio.sleep(0)
+                await self._wait_for_the_end_of_a_superstep()
                 await self._send_next()
         finally:
             self._sender = None
+
+    async def _wait_for_the_end_of_a_superstep(self) -> None:
+        """Give the checkpoint that follows these writes a moment to come."""
+        for _ in range(_TICKS):
+            if any(isinstance(entry, CheckpointEntry) for entry, _ in self._waiting):
+                return
+            await asyncio.sleep(0)
 
     async def _send_next(self) -> None:
         batch, waiters = self._take()

@@ -27,7 +27,7 @@ parted as (
     returning 1
 ),
 complete as materialized (
-    select from based where (select count(*) from parted) = cardinality($6::bigint[])
+    select from based where (select count(*) from parted) = coalesce(cardinality($6::bigint[]), 0)
 ),
 saved as (
     insert into checkpoints (

@@ -60,10 +60,7 @@ def _arguments(batch: Batch, placed: Placed) -> list[Any]:
         thread_id,
         namespace,
         checkpoint.parent if checkpoint and checkpoint.is_based else None,
-        [place.log for place in places],
-        [place.seq for place in places],
-        [kind for kind, _ in blobs],
-        [data for _, data in blobs],
+        *_columns([(*place, *blob) for place, blob in zip(places, blobs, strict=True)], 4),
         checkpoint_id,
         (checkpoint.parent or None) if checkpoint else None,
         flattened(placed.runs),
@@ -75,7 +72,7 @@ def _arguments(batch: Batch, placed: Placed) -> list[Any]:
 
 def _write_columns(
     entries: Sequence[WritesEntry], thread_id: UUID | None, parts: Mapping[Blob, Address]
-) -> Iterable[list[Any]]:
+) -> Iterable[Sequence[Any] | None]:
     """The writes column by column. One that equals a part stored with them refers to that part."""
     rows: dict[tuple[Place, str, int], tuple[Any, ...]] = {}
     for entry in entries:
@@ -87,6 +84,9 @@ def _write_columns(
                 value = (None, None, *address) if address else (*blob, None, None)
                 written = (entry.task_id, idx, entry.task_path, channel, single)
                 rows[key] = (*entry.place, *written, *value)
-    if not rows:
-        return [[] for _ in range(_WRITE_COLUMNS)]
-    return map(list, zip(*rows.values(), strict=True))
+    return _columns(list(rows.values()), _WRITE_COLUMNS)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Iterable[Sequence[Any] | None]:
+    """The rows as arrays, one for each column; null, which is quicker to send, for no rows."""
+    return zip(*rows, strict=True) if rows else (None,) * width
