@@ -71,6 +71,7 @@ create function create_run_v1(
     p_kwargs jsonb, p_assistant_metadata jsonb, p_metadata jsonb,
     p_thread_metadata jsonb, p_thread_config jsonb,
     p_worker text, p_lease_seconds double precision,
+    p_ttl_strategy text, p_ttl_minutes double precision,
     out outcome text, out other_run uuid, out run runs
 )
 language plpgsql as $$
@@ -81,8 +82,9 @@ declare
 begin
     if not p_temporary then
         if p_create_thread then
-            insert into threads (thread_id, metadata)
-            values (p_thread_id, p_metadata || p_thread_metadata) on conflict do nothing;
+            insert into threads (thread_id, metadata, ttl_strategy, ttl_minutes)
+            values (p_thread_id, p_metadata || p_thread_metadata, p_ttl_strategy, p_ttl_minutes)
+            on conflict do nothing;
         end if;
         select * into thread from threads where thread_id = p_thread_id for update;
         if not found then

@@ -49,7 +49,7 @@ def make_services(
 ) -> Services:
     """The use cases over these backends."""
     bus, checkpoints = backends.bus, backends.checkpoints
-    thread_store = PostgresThreads(backends.pool, checkpoints.saver_on)
+    thread_store = PostgresThreads(backends.pool, checkpoints.saver_on, settings.ttl_of_new_threads)
     thread_states = ThreadStates(thread_store, checkpoints, project)
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events)
     assistant_store = PostgresAssistants(backends.database)

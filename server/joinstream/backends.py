@@ -70,7 +70,8 @@ async def open_backends(
     try:
         async with _open_bus(settings, memory_bus) as bus:
             database = Database(pool)
-            yield Backends(pool, database, PostgresRuns(database), PostgresCheckpoints(pool), bus)
+            runs = PostgresRuns(database, settings.ttl_of_new_threads)
+            yield Backends(pool, database, runs, PostgresCheckpoints(pool), bus)
     finally:
         await pool.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from joinstream.store.thread_sweeps import PostgresThreadSweeps
 from tests.support.api import Api, running_api
 from tests.support.pages import counted_pages
 from tests.support.postgres import PostgresForTests
@@ -25,15 +26,16 @@ ONE_THREAD = 20
 ONE_STATE = 50
 A_PAGE_OF_HISTORY = 300
 """Ten checkpoints of over a thousand, with what was written at each."""
+A_SWEEP = 100
 
 FILL = """
 insert into threads (thread_id, status, metadata, "values", created_at, updated_at,
-                     state_updated_at)
+                     state_updated_at, ttl_strategy, ttl_minutes)
 select gen_random_uuid(), case when n % 500 = 0 then 'interrupted' else 'idle' end,
        jsonb_build_object('graph_id', 'counter', 'owner', 'user ' || n % 20000,
                           'closed', n * 7919 % $1 > $1 * 0.98),
        jsonb_build_object('text', repeat(md5(n::text), 30)),
-       now() - used.ago, now() - used.ago, now() - used.ago
+       now() - used.ago, now() - used.ago, now() - used.ago, 'delete', $1 * 2
 from generate_series(1, $1::int) as n,
      lateral (select (n * 7919 % $1) * interval '1 min' as ago) as used
 """
@@ -128,3 +130,18 @@ async def test_a_page_of_a_long_history_reads_that_page(api: Api, long_thread: s
     body = {"limit": 10, "before": history[-1]["checkpoint"]}
     path = f"/threads/{long_thread}/history"
     assert await pages_of(api, "POST", path, body) < A_PAGE_OF_HISTORY
+
+
+async def test_a_sweep_looks_at_no_thread_whose_time_is_not_over(api: Api) -> None:
+    sweeps = PostgresThreadSweeps(api.backends.pool, api.backends.checkpoints.saver_on)
+    async with counted_pages(api.backends.pool) as pages:
+        assert await sweeps.end_expired(10) == 0
+    assert pages.touched < A_SWEEP
+
+
+async def test_a_sweep_looks_at_no_thread_that_was_not_used_since_the_last_one(api: Api) -> None:
+    sweeps = PostgresThreadSweeps(api.backends.pool, api.backends.checkpoints.saver_on)
+    await sweeps.thin_out(keep=10_000, limit=10)
+    async with counted_pages(api.backends.pool) as pages:
+        await sweeps.thin_out(keep=10_000, limit=10)
+    assert pages.touched < A_SWEEP

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
-from joinstream.store.threads import PostgresThreads
 from tests.support.api import Api
 
 FIELDS = {
@@ -269,46 +268,6 @@ async def test_pruning_to_the_latest_keeps_the_state(api: Api) -> None:
     assert pruned["pruned_count"] == 1
     history = await api.client.threads.get_history(thread_id)
     assert [state["values"]["count"] for state in history] == [3]  # type: ignore[call-overload]  # the SDK's values may be a list
-
-
-async def expire(api: Api, *thread_ids: str) -> None:
-    """Let the threads have been used last two minutes ago."""
-    await api.backends.pool.execute(
-        "update threads set updated_at = now() - interval '2 minutes'"
-        " where thread_id = any($1::uuid[])",
-        thread_ids,
-    )
-
-
-def thread_store(api: Api) -> PostgresThreads:
-    return PostgresThreads(api.backends.pool, api.backends.checkpoints.saver_on)
-
-
-async def test_threads_past_their_time_to_live_are_swept(api: Api) -> None:
-    short, long, forever, busy = [
-        (await api.client.threads.create(ttl=ttl))["thread_id"] for ttl in (1, 5, None, 1)
-    ]
-    await api.client.runs.create(busy, "echo", input={"text": "x"})
-    await expire(api, short, long, forever, busy)
-    assert await thread_store(api).sweep_expired(10) == 1
-    left = {thread["thread_id"] for thread in await api.client.threads.search()}
-    assert left == {long, forever, busy}
-
-
-async def test_a_thread_that_keeps_its_latest_is_swept_once_until_used_again(api: Api) -> None:
-    ttl: Any = {"ttl": 1, "strategy": "keep_latest"}
-    thread_id = (await api.client.threads.create(graph_id="counter", ttl=ttl))["thread_id"]
-    store = thread_store(api)
-    for _ in range(2):
-        for _ in range(3):
-            update = {"count": 1, "steps": 0}
-            await api.client.threads.update_state(thread_id, update, as_node="step")
-        await api.backends.pool.execute("update threads set pruned_at = pruned_at - interval '1h'")
-        await expire(api, thread_id)
-        assert await store.sweep_expired(10) == 1
-        assert await store.sweep_expired(10) == 0
-        assert len(await api.client.threads.get_history(thread_id)) == 1
-    assert (await api.client.threads.get_state(thread_id))["values"]["count"] == 6  # type: ignore[call-overload]  # the SDK's values may be a list
 
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

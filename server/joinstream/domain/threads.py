@@ -27,6 +27,7 @@ ExtractRoot = Literal["values", "metadata", "config", "interrupts"]
 EXTRACT_ROOTS: tuple[ExtractRoot, ...] = get_args(ExtractRoot)
 ThreadOrder = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]
 PruneStrategy = Literal["delete", "keep_latest"]
+MAX_TTL_MINUTES = 100 * 366 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,12 +76,20 @@ class ThreadStore(Protocol):
         """Keep only the latest checkpoint. False when the thread is unknown or busy."""
         ...
 
-    async def sweep_expired(self, limit: int) -> int:
-        """End the time to live of threads that are past it; how many, at most `limit`."""
-        ...
-
     async def of_assistant(self, assistant_id: AssistantId) -> list[ThreadId]: ...
 
     def locked(self, thread_id: ThreadId) -> AbstractAsyncContextManager[LockedThread | None]:
         """Lock the thread for as long as the context lasts; None when there is no such thread."""
+        ...
+
+
+class ThreadSweeps(Protocol):
+    """Removal of what has been kept long enough. Each returns how many threads it touched."""
+
+    async def end_expired(self, limit: int) -> int:
+        """Delete or prune threads that are past their time to live, as each one's strategy says."""
+        ...
+
+    async def thin_out(self, keep: int, limit: int) -> int:
+        """Leave the newest `keep` checkpoints of threads that were used since the last look."""
         ...

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from joinstream.errors import StartupError
 from joinstream.observe.logging import configure_logging
 from joinstream.project import Project, apply_environment, load_project, read_config
-from joinstream.settings import Settings, load_settings
+from joinstream.settings import Settings, ThreadTtlConfig, load_settings
 from joinstream.store.migrate import pending
 
 
@@ -28,9 +30,23 @@ def prepare(config: Path, **overrides: Any) -> Prepared:
 
 
 def settings_of(config: Path, **overrides: Any) -> Settings:
-    """Settings as the environment and the project's own environment give them."""
-    apply_environment(read_config(config), config.resolve().parent)
-    return load_settings(**overrides)
+    """Settings as the environment and the project give them; the environment wins."""
+    project = read_config(config)
+    apply_environment(project, config.resolve().parent)
+    settings = load_settings(**overrides)
+    ttl = (project.checkpointer or {}).get("ttl")
+    if ttl is None or settings.langgraph_thread_ttl is not None:
+        return settings
+    return settings.model_copy(update={"langgraph_thread_ttl": _thread_ttl(config, ttl)})
+
+
+def _thread_ttl(config: Path, given: Any) -> ThreadTtlConfig:
+    try:
+        return ThreadTtlConfig.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in ("checkpointer.ttl", *problem["loc"]))
+        raise StartupError(f"{config}: {where}: {problem['msg']}") from error
 
 
 def read_settings(config: Path, **overrides: Any) -> Settings:

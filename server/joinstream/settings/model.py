@@ -17,6 +17,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from joinstream.domain.threads import Ttl
+from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
+
 MIB = 1024 * 1024
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
@@ -207,6 +210,34 @@ class Streams(_Section):
     )
 
 
+class Retention(_Section):
+    """How long threads and their checkpoints are kept."""
+
+    langgraph_thread_ttl: Annotated[ThreadTtlConfig | None, NoDecode] = variable(
+        "LANGGRAPH_THREAD_TTL",
+        default=None,
+        description="""Minutes after their last use when threads are deleted, unless they were made
+        with a time to live of their own; or a JSON object with the fields of `checkpointer.ttl` in
+        `langgraph.json`, which it replaces: `strategy` (`delete` or `keep_latest`), `default_ttl`
+        (minutes), `sweep_interval_minutes` (default 5) and `sweep_limit` (threads that one sweep
+        touches, default 10000). Threads that exist already keep what they have.""",
+    )
+    keep_checkpoints: PositiveInt | None = variable(
+        "JOINSTREAM_KEEP_CHECKPOINTS",
+        default=None,
+        description="""Checkpoints that each thread keeps; older ones are removed by the sweep that
+        follows their thread's last use. Unset: all.""",
+    )
+
+    _parse_thread_ttl = field_validator("langgraph_thread_ttl", mode="before")(parse_thread_ttl)
+
+    @property
+    def ttl_of_new_threads(self) -> Ttl | None:
+        """What a thread gets that is made without a time to live of its own."""
+        config = self.langgraph_thread_ttl
+        return Ttl(config.strategy, config.default_ttl) if config and config.default_ttl else None
+
+
 class Http(_Section):
     """The API's door."""
 
@@ -278,7 +309,7 @@ class Logging(_Section):
         return value.upper() if isinstance(value, str) else value
 
 
-class Settings(Storage, Runs, Streams, Http, Logging):
+class Settings(Storage, Runs, Streams, Retention, Http, Logging):
     """Every setting. Read it with `load_settings`, which explains what is wrong in one line."""
 
 

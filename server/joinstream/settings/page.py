@@ -3,9 +3,9 @@
 from typing import Any
 
 from joinstream.settings.loading import variable_names
-from joinstream.settings.model import Http, Logging, Runs, Settings, Storage, Streams
+from joinstream.settings.model import Http, Logging, Retention, Runs, Settings, Storage, Streams
 
-_SECTIONS = (Storage, Runs, Streams, Http, Logging)
+_SECTIONS = (Storage, Runs, Streams, Retention, Http, Logging)
 _INTRODUCTION = """\
 # Settings
 
@@ -22,7 +22,7 @@ def settings_page() -> str:
     return "\n".join([_INTRODUCTION, *(_section(section) for section in _SECTIONS)])
 
 
-def _section(section: type[Storage | Runs | Streams | Http | Logging]) -> str:
+def _section(section: type[Storage | Runs | Streams | Retention | Http | Logging]) -> str:
     rows = [_row(name) for name in section.__annotations__ if name in Settings.model_fields]
     head = ["| Variable | Default | Meaning |", "|---|---|---|"]
     return "\n".join([f"## {section.__name__}\n", f"{section.__doc__}\n", *head, *rows, ""])

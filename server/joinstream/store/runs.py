@@ -9,6 +9,7 @@ import asyncpg
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run
 from joinstream.domain.runs import CancelAction, RunStatus
+from joinstream.domain.threads import Ttl
 from joinstream.ports.runs import (
     CancelRequest,
     Claimant,
@@ -19,6 +20,7 @@ from joinstream.ports.runs import (
 )
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
+from joinstream.store.threads import ttl_columns
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "runs.sql")
 
@@ -28,10 +30,11 @@ def _run(row: asyncpg.Record) -> Run:
 
 
 class PostgresRuns:
-    """Runs in Postgres."""
+    """Runs in Postgres. `default_ttl` is for threads that are made for a run."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, default_ttl: Ttl | None = None) -> None:
         self._database = database
+        self._default_ttl = default_ttl
 
     async def create(self, new: NewRun, claimant: Claimant | None) -> Created:
         (row,) = await self._database.fetch(
@@ -51,6 +54,7 @@ class PostgresRuns:
             new.thread_config,
             claimant.worker if claimant else None,
             claimant.lease_seconds if claimant else None,
+            *ttl_columns(self._default_ttl),
         )
         run = _run(row) if row["run_id"] else None
         return Created(row["outcome"], run, row["other_run"])

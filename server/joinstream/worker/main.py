@@ -14,13 +14,17 @@ from joinstream.backends import Backends, database_uri, open_backends
 from joinstream.domain.ids import new_run_id
 from joinstream.ports.runs import Claimant, LeaseStore
 from joinstream.project import Project
-from joinstream.settings import Settings
+from joinstream.settings import Settings, ThreadTtlConfig
 from joinstream.store.database import Database
 from joinstream.store.runs import PostgresRuns
-from joinstream.store.threads import PostgresThreads
+from joinstream.store.thread_sweeps import PostgresThreadSweeps
 from joinstream.worker.execute import Executor, RunLimits
 from joinstream.worker.guards import guard_tasks
-from joinstream.worker.maintenance import sweep_forever
+from joinstream.worker.maintenance import (
+    ThreadRetention,
+    sweep_runs_forever,
+    sweep_threads_forever,
+)
 from joinstream.worker.watchdog import LoopWatchdog
 from joinstream.worker.worker import Worker, WorkerLimits
 
@@ -78,22 +82,30 @@ async def running_worker(
     watchdog.start()
     worker = make_worker(settings, project, backends)
     working = asyncio.create_task(worker.run(), name="worker")
-    sweeping = asyncio.create_task(
-        sweep_forever(
-            backends.runs,
-            PostgresThreads(backends.pool, backends.checkpoints.saver_on),
-            settings.temporary_run_retention_seconds,
-        ),
-        name="maintenance",
-    )
+    sweeping = _start_sweeps(settings, backends)
     try:
         yield worker
         await worker.drain(settings.bg_job_shutdown_grace_period_secs)
         await working
     finally:
-        sweeping.cancel()
-        working.cancel()
+        for task in (*sweeping, working):
+            task.cancel()
         watchdog.stop()
+
+
+def _start_sweeps(settings: Settings, backends: Backends) -> list[asyncio.Task[None]]:
+    ttl = settings.langgraph_thread_ttl or ThreadTtlConfig()
+    retention = ThreadRetention(
+        ttl.sweep_interval_minutes * 60, ttl.sweep_limit, settings.keep_checkpoints
+    )
+    threads = PostgresThreadSweeps(backends.pool, backends.checkpoints.saver_on)
+    return [
+        asyncio.create_task(
+            sweep_runs_forever(backends.runs, settings.temporary_run_retention_seconds),
+            name="sweep of runs",
+        ),
+        asyncio.create_task(sweep_threads_forever(threads, retention), name="sweep of threads"),
+    ]
 
 
 async def run_worker_process(settings: Settings, project: Project) -> None:

@@ -8,6 +8,7 @@ from joinstream.domain.assistants import IfExists, SortDirection
 from joinstream.domain.extract import parse_extracts
 from joinstream.domain.runs import ThreadStatus
 from joinstream.domain.threads import (
+    MAX_TTL_MINUTES,
     Extract,
     PruneStrategy,
     ThreadField,
@@ -19,8 +20,6 @@ from joinstream.domain.threads import (
 )
 from joinstream.http.schemas.base import Body, Id, Limit, Metadata, Object, Offset
 from joinstream.http.schemas.thread_states import Superstep
-
-MAX_TTL_MINUTES = 100 * 366 * 24 * 60
 
 
 class TtlBody(Body):

@@ -3,7 +3,8 @@
 -- name: create
 -- Create a run, and claim it at once when a worker is given.
 select outcome, other_run, (run).*
-from create_run_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+from create_run_v1(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 
 -- name: get
 -- One run, of a certain thread unless that is null.

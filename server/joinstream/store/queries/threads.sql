@@ -58,17 +58,36 @@ where thread_id = $1;
 select thread_id from threads
 where metadata @> jsonb_build_object('assistant_id', $1::uuid);
 
+-- name: expired
+-- Not a statement: the condition of threads past their time to live; one index serves it. A busy
+-- thread lives on, and one that was pruned does until it is used again.
+ttl_minutes is not null and (pruned_at is null or pruned_at < updated_at)
+and (updated_at at time zone 'UTC') + make_interval(secs => ttl_minutes * 60)
+    < now() at time zone 'UTC'
+and status <> 'busy';
+
 -- name: lock_expired
 -- One thread whose time to live is over, with its row locked; one that others have locked is not
--- waited for. A busy thread lives on.
+-- waited for.
 select {columns}, ttl_strategy from threads
-where ttl_minutes is not null
-  and updated_at + make_interval(secs => ttl_minutes * 60) < now()
-  and status <> 'busy'
-  and (pruned_at is null or pruned_at < updated_at)
-order by updated_at
+where {expired}
+order by (updated_at at time zone 'UTC') + make_interval(secs => ttl_minutes * 60)
 limit 1
 for update skip locked;
 
 -- name: mark_pruned
 update threads set pruned_at = now() where thread_id = $1;
+
+-- name: used_after
+-- The next $3 threads in the order of their last use, after a time and an id: which of them have
+-- more than $4 checkpoints, and can be pruned now.
+select thread_id, updated_at, status <> 'busy' and exists (
+    select from checkpoints c
+    where c.thread_id = t.thread_id and c.checkpoint_ns = ''
+    order by c.checkpoint_id
+    offset $4
+) as overfull
+from threads t
+where (updated_at, thread_id) > ($1, $2::uuid)
+order by updated_at, thread_id
+limit $3;
