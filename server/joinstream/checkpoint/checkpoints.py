@@ -6,6 +6,9 @@ import asyncpg
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from joinstream.checkpoint.saver import Fence, PostgresSaver
+from joinstream.checkpoint.storage import measure_thread
+from joinstream.domain.ids import ThreadId
+from joinstream.domain.storage import ThreadStorage
 
 
 class PostgresCheckpoints:
@@ -24,6 +27,9 @@ class PostgresCheckpoints:
     def saver_on(self, connection: asyncpg.Connection) -> PostgresSaver:
         """A saver whose statements are part of the connection's transaction."""
         return PostgresSaver(connection, serde=self._serde)
+
+    async def storage(self, thread_id: ThreadId) -> ThreadStorage:
+        return await measure_thread(self._pool, self.saver().serde, thread_id)
 
     async def has_checkpoint_of_run(self, thread_id: UUID, run_id: UUID) -> bool:
         return await self.saver().ahas_checkpoint_of_run(str(thread_id), str(run_id))

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from joinstream.domain.state_view import CheckpointView, StateView, selected
+from joinstream.domain.storage import ThreadStorage
 from joinstream.http.parse import as_uuid, query_bool, query_int, query_list
 from joinstream.http.respond import json_response
 from joinstream.http.routing import operation, operation_with_body
@@ -64,6 +65,10 @@ async def _history(request: Request, query: HistoryQuery, select: list[str] | No
     return json_response([selected(state, select) for state in states])
 
 
+async def get_storage(request: Request) -> Response:
+    return json_response(await services(request).thread_states.storage(thread_id_of(request)))
+
+
 def _checkpoint(checkpoint_id: str | None) -> dict[str, Any]:
     return {"checkpoint_id": str(as_uuid(checkpoint_id, "checkpoint_id"))} if checkpoint_id else {}
 
@@ -116,5 +121,12 @@ routes: list[Route] = [
         body=History,
         returns=list[StateView],
         summary="Search a thread's states, newest first",
+    ),
+    operation(
+        "GET",
+        "/threads/{thread_id}/storage",
+        get_storage,
+        returns=ThreadStorage,
+        summary="Measure what a thread's checkpoints take",
     ),
 ]

@@ -6,6 +6,7 @@ from uuid import UUID
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from joinstream.domain.ids import RunId, ThreadId
+from joinstream.domain.storage import ThreadStorage
 
 
 class Checkpoints(Protocol):
@@ -17,6 +18,10 @@ class Checkpoints(Protocol):
 
     def fenced_saver(self, run_id: RunId, epoch: int) -> BaseCheckpointSaver[Any]:
         """For one attempt of a run; writes raise LeaseLost once the run has a later epoch."""
+        ...
+
+    async def storage(self, thread_id: ThreadId) -> ThreadStorage:
+        """What the thread's checkpoints take; nothing, when it has none."""
         ...
 
     async def has_checkpoint_of_run(self, thread_id: UUID, run_id: UUID) -> bool:

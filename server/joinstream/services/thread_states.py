@@ -26,6 +26,7 @@ from joinstream.domain.state_view import (
     empty_state_view,
     state_view,
 )
+from joinstream.domain.storage import ThreadStorage
 from joinstream.domain.thread_state import thread_state
 from joinstream.domain.threads import Thread
 from joinstream.errors import BadRequest, Conflict, NotFound, RequestError
@@ -101,6 +102,11 @@ class ThreadStates:
                     config, filter=query.metadata, before=before, limit=query.limit
                 )
                 return [state_view(snapshot) async for snapshot in snapshots]
+
+    async def storage(self, thread_id: ThreadId) -> ThreadStorage:
+        """The room that the thread's states take. Raises NotFound."""
+        await self._thread(thread_id)
+        return await self._checkpoints.storage(thread_id)
 
     async def update(
         self, thread_id: ThreadId, checkpoint: Checkpoint, values: Any, as_node: str | None
