@@ -132,6 +132,21 @@ def doctor(config: Config = DEFAULT_CONFIG) -> None:
 
 
 @app.command()
+def storage(
+    config: Config = DEFAULT_CONFIG,
+    top: Annotated[int, typer.Option(min=0, help="How many of the biggest threads to list.")] = 10,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show instead what the next sweep would remove."),
+    ] = False,
+) -> None:
+    """Show what threads, checkpoints and runs take in the database of DATABASE_URI."""
+    from joinstream.cli.storage import run_storage
+
+    raise typer.Exit(run_storage(config, top=top, dry_run=dry_run))
+
+
+@app.command()
 def tail(
     run_id: Annotated[UUID, typer.Argument(help="The run to follow.", metavar="RUN")],
     thread_id: Annotated[
