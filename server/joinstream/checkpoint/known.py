@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 from langchain_core.runnables import RunnableConfig
@@ -12,7 +12,13 @@ from langgraph.checkpoint.base import ChannelVersions
 from joinstream.checkpoint.parts import Log
 from joinstream.checkpoint.values import Held
 
-_CAPACITY = 64
+K = TypeVar("K")
+V = TypeVar("V")
+
+_NAMESPACES = 64
+_CHECKPOINTS = 2
+"""Of one namespace. To go on from an old checkpoint, LangGraph reads that one and the newest."""
+
 _FREE_THREAD_NAMES = UUID("5c1fd1f7-9d1c-4d0e-8a5c-2f1a2b7f3c11")
 
 
@@ -51,16 +57,25 @@ class Known:
 
 
 class Memory:
-    """The checkpoints used last."""
+    """The checkpoints used last: a few of each of the namespaces used last."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Place, Known] = OrderedDict()
+        self._namespaces: OrderedDict[tuple[UUID, str], OrderedDict[str, Known]] = OrderedDict()
 
     def get(self, place: Place) -> Known | None:
-        return self._known.get(place)
+        return self._namespaces.get(place[:2], _EMPTY).get(place.checkpoint_id)
 
     def keep(self, place: Place, known: Known) -> None:
-        self._known[place] = known
-        self._known.move_to_end(place)
-        if len(self._known) > _CAPACITY:
-            self._known.popitem(last=False)
+        checkpoints = self._namespaces.setdefault(place[:2], OrderedDict())
+        _keep_last(self._namespaces, place[:2], checkpoints, _NAMESPACES)
+        _keep_last(checkpoints, place.checkpoint_id, known, _CHECKPOINTS)
+
+
+_EMPTY: OrderedDict[str, Known] = OrderedDict()
+
+
+def _keep_last(entries: OrderedDict[K, V], key: K, value: V, capacity: int) -> None:
+    entries[key] = value
+    entries.move_to_end(key)
+    if len(entries) > capacity:
+        entries.popitem(last=False)
