@@ -151,6 +151,35 @@ async def pool(postgres: PostgresForTests) -> AsyncIterator[asyncpg.Pool]:
         yield pool
 
 
+async def move(memory: InMemorySaver, saver: PostgresSaver, thread_id: str) -> None:
+    """Put what the in-memory saver has of a thread's root namespace into another saver."""
+    config: Any = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+    for found in reversed([found async for found in memory.alist(config)]):
+        parent = found.parent_config or config
+        await saver.aput(parent, found.checkpoint, found.metadata, {})
+        tasks: dict[tuple[str, str], list[tuple[str, Any]]] = {}
+        written = memory.writes[(thread_id, "", found.checkpoint["id"])]
+        for _, (task_id, channel, blob, path) in sorted(written.items()):
+            value = memory.serde.loads_typed(blob)
+            tasks.setdefault((task_id, path), []).append((channel, value))
+        for (task_id, path), writes in tasks.items():
+            await saver.aput_writes(found.config, writes, task_id, path)
+
+
+async def test_a_thread_that_another_saver_began_goes_on(pool: asyncpg.Pool) -> None:
+    memory = InMemorySaver()
+    begun = Script(lambda: memory, "sync")
+    await begun.run({"messages": [HumanMessage("hello", id="human-0")]})
+    await move(memory, PostgresSaver(pool), begun.thread["thread_id"])
+
+    going_on = Script(lambda: PostgresSaver(pool), "sync")
+    going_on.thread = begun.thread
+    await going_on.run(Command(resume="yes"))
+    await begun.run(Command(resume="yes"))
+
+    assert going_on.seen == begun.seen[1:]
+
+
 @pytest.mark.parametrize("durability", ["sync", "async", "exit"])
 async def test_a_thread_with_interrupts_forks_edits_and_subgraphs_goes_the_same_way(
     pool: asyncpg.Pool, durability: str

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import random
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,12 @@ class PostgresSaver(SynchronousMethods):
         self._writer = Writer(self._database, *owner)
         self._outbox = Outbox(self._store)
         self._memory = Memory()
+
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        """Counts in integers; a thread that came from another saver goes on in that one's texts."""
+        if isinstance(current, str):
+            return f"{int(current.split('.')[0]) + 1:032}.{random():016}"
+        return super().get_next_version(current, channel)
 
     @at_home
     async def aput(

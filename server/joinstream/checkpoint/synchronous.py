@@ -17,7 +17,7 @@ from langgraph.checkpoint.base import (
 from joinstream.checkpoint.loops import from_other_thread
 
 
-class SynchronousMethods(BaseCheckpointSaver[int]):
+class SynchronousMethods(BaseCheckpointSaver[Any]):
     """Each method runs its asynchronous twin on the home loop and waits for it.
 
     All raise RuntimeError on that loop's own thread, which they would block forever.
