@@ -12,11 +12,19 @@ import pytest
 
 from joinstream.domain.events import EventId, Frame, FrameBatch, FrameKind
 from joinstream.ports import LogPage
+from joinstream.streams import join
 from joinstream.streams.join import Cursor, Ended, Gap, Now, StreamItem, follow
 from joinstream.streams.memory import MemoryStreams
 from joinstream.streams.reader_queue import Item, ReaderQueue
 from tests.support.join_model import END, EVENTS, READERS, WRITERS, WriterStep, play_all
 from tests.support.streams import KEPT, frame
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes here in milliseconds."""
+    monkeypatch.setattr(join, "_END_GRACE_SECONDS", 0.002)
+
 
 CLEAN: dict[str, int] = {}
 

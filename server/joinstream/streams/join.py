@@ -174,13 +174,12 @@ class _Reader:
         return items
 
     def heed(self, hint: Literal["dirty", "nudged"], now: float) -> None:
-        if hint == NUDGED:
-            self.check_at = min(self.check_at, now)
-            return
-        assert hint == DIRTY
-        self._position.anywhere = False
-        self._read_soon()
-        self.check_at = min(self.check_at, now + random.uniform(0, _SPREAD_SECONDS))
+        if hint == DIRTY:
+            self._position.anywhere = False
+            self._read_soon()
+        if not self._row_ended:
+            wait = 0.0 if hint == NUDGED else random.uniform(0, _SPREAD_SECONDS)
+            self.check_at = min(self.check_at, now + wait)
 
     def _read_soon(self) -> None:
         """What comes next in the queue cannot be placed before the log was read."""

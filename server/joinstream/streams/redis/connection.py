@@ -1,8 +1,8 @@
 """Opens Redis: a single server, one behind Sentinel, or a Cluster."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -14,15 +14,19 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+T = TypeVar("T")
+
 COMMAND_TIMEOUT_SECONDS = 2.0
 _SENTINEL_PORT = 26379
 
 # A connection may have died while it lay in the pool: try once more at once. A command that took
 # too long is not repeated here, as its sender knows better what waiting is worth.
 _RETRY = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+# Commands are timed by `answer` and not by the client, which would use `asyncio.wait_for`: before
+# Python 3.12 that can swallow the cancellation of a task, and its reader would live on for nobody.
 _OPTIONS: dict[str, Any] = {
     "protocol": 2,
-    "socket_timeout": COMMAND_TIMEOUT_SECONDS,
+    "socket_timeout": None,
     "socket_connect_timeout": COMMAND_TIMEOUT_SECONDS,
 }
 
@@ -84,26 +88,28 @@ class RedisConnections:
         if isinstance(self.client, RedisCluster):
             await self.client.initialize()
             node = self.client.get_random_node()
-            return node.connection_class(**{**node.connection_kwargs, "socket_timeout": None})
+            return node.connection_class(**node.connection_kwargs)
         pool = self.client.connection_pool
-        return pool.connection_class(**{**pool.connection_kwargs, "socket_timeout": None})
+        return pool.connection_class(**pool.connection_kwargs)
 
     async def publish(self, channel: str, payload: bytes) -> None:
         """Raises ConnectionError."""
-        with unreachable_as_connection_error():
-            await self.client.execute_command("PUBLISH", channel, payload)
+        await answer(self.client.execute_command("PUBLISH", channel, payload))
 
     async def aclose(self) -> None:
         await self.client.aclose()
 
 
-@contextmanager
-def unreachable_as_connection_error() -> Iterator[None]:
-    """Everything Redis may answer but success means the same to callers: not now."""
+async def answer(command: Awaitable[T]) -> T:
+    """What a command returns. Raises ConnectionError when it fails or takes too long.
+
+    Everything Redis may answer but success means the same to callers: not now.
+    """
     try:
-        yield
+        async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
+            return await command
     except (RedisError, OSError) as error:
-        raise ConnectionError(f"Redis: {error}") from error
+        raise ConnectionError(f"Redis: {error}" if str(error) else "Redis is silent") from error
 
 
 def _behind_sentinel(url: str, max_connections: int) -> Redis:

@@ -8,7 +8,7 @@ from uuid import UUID
 from joinstream.domain.events import EventId, Frame, FrameKind
 from joinstream.ports import AppendOutcome, LogPage, Retention
 from joinstream.streams.codec import decode_frame, encode_batch, encode_frame
-from joinstream.streams.redis.connection import RedisConnections, unreachable_as_connection_error
+from joinstream.streams.redis.connection import RedisConnections, answer
 
 _MIB = 1024 * 1024
 _PAGE_BYTES = _MIB
@@ -51,21 +51,18 @@ class RedisEventLog:
 
     async def read(self, stream: UUID, after: EventId | None, limit: int = 500) -> LogPage:
         start = "-" if after is None else f"({after}"
-        with unreachable_as_connection_error():
-            more, *entries = await self._read(
-                [self._connections.log_key(stream)], [start, limit, _PAGE_BYTES]
-            )
+        key = self._connections.log_key(stream)
+        more, *entries = await answer(self._read([key], [start, limit, _PAGE_BYTES]))
         return LogPage([decode_frame(entry) for entry in entries], bool(more))
 
     async def first_of_run(self, stream: UUID, run_id: UUID) -> Frame | None:
-        with unreachable_as_connection_error():
-            found = await self._first_of_run([self._connections.log_key(stream)], [run_id.bytes])
+        key = self._connections.log_key(stream)
+        found = await answer(self._first_of_run([key], [run_id.bytes]))
         return None if found is None else decode_frame(found)
 
     async def top(self, stream: UUID) -> EventId | None:
         key = self._connections.log_key(stream)
-        with unreachable_as_connection_error():
-            newest: Any = await self._connections.client.xrevrange(key, count=1)
+        newest: Any = await answer(self._connections.client.xrevrange(key, count=1))
         return EventId.parse(newest[0][0].decode()) if newest else None
 
     async def touch(self, stream: UUID, retention: Retention) -> None:
@@ -84,10 +81,8 @@ class RedisEventLog:
         connections = self._connections
         ttl_ms = max(1, round(retention.seconds * 1000))
         bounds = (ttl_ms, self._max_entries, most_bytes, _INLINE_BYTES)
-        with unreachable_as_connection_error():
-            return await self._append(
-                [connections.log_key(stream)], [connections.channel(stream), *bounds, *encoded]
-            )
+        arguments = [connections.channel(stream), *bounds, *encoded]
+        return await answer(self._append([connections.log_key(stream)], arguments))
 
     def _time_to_look(self, stream: UUID, frames: Sequence[Frame]) -> bool:
         """Whether this writer added so much that the log's size in memory is worth a look."""

@@ -76,6 +76,7 @@ class RedisPubSub:
         self._echo = asyncio.Event()
         self._owner: asyncio.Task[None] | None = None
         self._failures = 0
+        self._closing = False
         self.reconnects = 0
 
     async def __aenter__(self) -> Self:
@@ -89,6 +90,9 @@ class RedisPubSub:
         traceback: TracebackType | None,
     ) -> None:
         assert self._owner is not None
+        # A task group whose child fails as it is cancelled forgets the cancellation (CPython
+        # before 3.13), so the owner has to be told twice.
+        self._closing = True
         self._owner.cancel()
         await asyncio.wait([self._owner])
 
@@ -122,7 +126,7 @@ class RedisPubSub:
         self._something_outgoing.set()
 
     async def _stay_connected(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 async with self._connection() as connection:
                     self._failures = 0
