@@ -21,7 +21,8 @@ def test_version_is_the_packages() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["dev", "serve", "worker", "migrate", "doctor", "storage", "tail", "version"]
+    "command",
+    ["dev", "serve", "worker", "migrate", "doctor", "storage", "import", "tail", "version"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     ended = run(command, "--help")

@@ -146,6 +146,37 @@ def storage(
     raise typer.Exit(run_storage(config, top=top, dry_run=dry_run))
 
 
+@app.command("import")
+def import_threads(
+    source: Annotated[
+        str, typer.Option("--from", help="Address of the Postgres to copy from.", metavar="URI")
+    ],
+    schema: Annotated[
+        str, typer.Option(help="Its schema with the tables of langgraph-checkpoint-postgres.")
+    ] = "public",
+    graph: Annotated[
+        str | None,
+        typer.Option(
+            help="The graph of threads whose checkpoints name none of the project.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A key of checkpoint metadata to keep as metadata of the thread.",
+            metavar="KEY",
+            show_default=False,
+        ),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Copy threads from langgraph-checkpoint-postgres to DATABASE_URI. Run it again to go on."""
+    from joinstream.cli.import_threads import run_import
+
+    raise typer.Exit(run_import(config, source, schema, graph, keep_metadata or []))
+
+
 @app.command()
 def tail(
     run_id: Annotated[UUID, typer.Argument(help="The run to follow.", metavar="RUN")],
