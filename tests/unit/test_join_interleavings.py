@@ -4,6 +4,7 @@ First the readers that suggest themselves, as a model: how many orders break the
 real `follow`, against the same writers, with the writer's steps falling before any of its looks.
 """
 
+import asyncio
 from collections.abc import Iterator
 from itertools import combinations_with_replacement
 from uuid import UUID, uuid4
@@ -21,9 +22,10 @@ from tests.support.streams import KEPT, frame
 
 
 @pytest.fixture(autouse=True)
-def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes here in milliseconds."""
     monkeypatch.setattr(join, "_END_GRACE_SECONDS", 0.002)
+    monkeypatch.setattr(join, "_SPREAD_SECONDS", 0.0)
 
 
 CLEAN: dict[str, int] = {}
@@ -68,7 +70,8 @@ class Stage:
     """A log, a queue and a row, and a writer that takes its steps between a reader's looks.
 
     `schedule[i]` says how many steps are taken before the reader's look number i; later looks each
-    have one more step before them. `lost` are events whose message never arrives.
+    have one more step before them. `lost` are events whose message never arrives. `restless`: the
+    connection is lost and made again before every receive.
     """
 
     def __init__(
@@ -76,12 +79,15 @@ class Stage:
         writer: list[WriterStep],
         schedule: tuple[int, ...],
         lost: frozenset[str] = frozenset(),
+        *,
+        restless: bool = False,
     ) -> None:
         self._log = MemoryStreams()
         self._queue = ReaderQueue()
         self._writer = writer
         self._schedule = schedule
         self._lost = lost
+        self._restless = restless
         self._looks = 0
         self._steps_taken = 0
         self._terminal = False
@@ -106,6 +112,9 @@ class Stage:
 
     async def receive(self, timeout: float) -> Item | None:
         await self._before_a_look()
+        if self._restless:
+            self._queue.mark_dirty()
+            await asyncio.sleep(0)
         return await self._queue.receive(timeout)
 
     async def has_ended(self) -> bool:
@@ -193,6 +202,14 @@ async def test_no_lost_messages_break_a_reader(writer: str) -> None:
             items = await Stage(WRITERS[writer], schedule, lost).play("start")
             assert _received(items)[:3] == [0, 1, 2], (lost, schedule, items)
             assert _received(items)[-1] == 3 or isinstance(items[-1], Ended)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+async def test_a_queue_that_is_never_quiet_keeps_nobody_from_the_end(writer: str) -> None:
+    for schedule in schedules(WRITERS[writer], 2):
+        items = await Stage(WRITERS[writer], schedule, restless=True).play("start")
+        assert _received(items)[:3] == [0, 1, 2], (schedule, items)
+        assert _received(items)[-1] == 3 or isinstance(items[-1], Ended)
 
 
 async def test_a_gap_is_announced_only_when_no_end_says_that_nothing_is_missing() -> None:
