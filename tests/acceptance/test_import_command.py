@@ -148,3 +148,12 @@ def test_a_source_that_is_not_there_is_one_line(database_uri: str, tmp_path: Pat
     assert ended.returncode == 1
     assert "--from" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+async def test_a_database_of_the_official_saver_is_not_migrated_but_pointed_to_import(
+    source: Source,
+) -> None:
+    ended = run("migrate", environment={"DATABASE_URI": source.uri})
+    assert ended.returncode == 1
+    assert "joinstream import" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

@@ -151,6 +151,12 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
         async with connection.transaction():
             await connection.execute(migration.sql, timeout=STATEMENT_SECONDS)
             await connection.execute(_QUERIES["remember"], migration.name, migration.checksum)
+    except asyncpg.DuplicateTableError as error:
+        raise StartupError(
+            f"Migration {migration.name}.sql was undone, for another program's table has the name "
+            f"of one of ours ({error}): give joinstream a database of its own. What "
+            "langgraph-checkpoint-postgres has stored is copied there by `joinstream import`."
+        ) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         # When the connection dies, asyncpg raises about the rollback it cannot do any more.
         cause = error.__context__ if isinstance(error, asyncpg.InterfaceError) else error
