@@ -91,6 +91,7 @@ class Stage:
         self._looks = 0
         self._steps_taken = 0
         self._terminal = False
+        self.times_told_of_the_end = 0
         self.stream = uuid4()
         self.run = uuid4()
         names = [*EVENTS, END]
@@ -119,6 +120,7 @@ class Stage:
 
     async def has_ended(self) -> bool:
         await self._before_a_look()
+        self.times_told_of_the_end += self._terminal
         return self._terminal
 
     async def _before_a_look(self) -> None:
@@ -207,9 +209,11 @@ async def test_no_lost_messages_break_a_reader(writer: str) -> None:
 @pytest.mark.parametrize("writer", WRITERS)
 async def test_a_queue_that_is_never_quiet_keeps_nobody_from_the_end(writer: str) -> None:
     for schedule in schedules(WRITERS[writer], 2):
-        items = await Stage(WRITERS[writer], schedule, restless=True).play("start")
+        stage = Stage(WRITERS[writer], schedule, restless=True)
+        items = await stage.play("start")
         assert _received(items)[:3] == [0, 1, 2], (schedule, items)
         assert _received(items)[-1] == 3 or isinstance(items[-1], Ended)
+        assert stage.times_told_of_the_end <= 1, "asking again would put the end off again"
 
 
 async def test_a_gap_is_announced_only_when_no_end_says_that_nothing_is_missing() -> None:
