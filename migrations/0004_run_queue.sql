@@ -208,6 +208,18 @@ begin
     end loop;
 end $$;
 
+-- Locks a run in the order that holds everywhere: its thread's row first, then its own.
+-- All fields are null when there is no such run.
+create function lock_run_v1(p_run_id uuid, out locked runs)
+language plpgsql as $$
+begin
+    select * into locked from runs where run_id = p_run_id;
+    if found and not locked.temporary then
+        perform from threads where thread_id = locked.thread_id for update;
+    end if;
+    select * into locked from runs where run_id = p_run_id for update;
+end $$;
+
 -- Ends an executing run and hands its thread on. Fenced by the epoch.
 -- outcome: finished | cancelled (a cancel came first: finish as it says) | lost.
 -- work_waits: a run could be claimed now, so the free slot is worth a look.
@@ -221,12 +233,8 @@ language plpgsql as $$
 declare
     ended runs;
 begin
-    select * into ended from runs where run_id = p_run_id;
-    if found and not ended.temporary then
-        perform from threads where thread_id = ended.thread_id for update;
-    end if;
-    select * into ended from runs where run_id = p_run_id for update;
-    if not found or ended.epoch <> p_epoch then
+    ended := lock_run_v1(p_run_id);
+    if ended.epoch is distinct from p_epoch then
         outcome := 'lost';
         return;
     end if;
@@ -276,18 +284,14 @@ end $$;
 create function release_run_v1(p_run_id uuid, p_epoch bigint) returns boolean
 language plpgsql as $$
 declare
-    released runs;
+    released runs := lock_run_v1(p_run_id);
 begin
-    select * into released from runs where run_id = p_run_id;
-    if found and not released.temporary then
-        perform from threads where thread_id = released.thread_id for update;
+    if released.epoch is distinct from p_epoch or released.status <> 'running' then
+        return false;
     end if;
     update runs
     set status = 'pending', attempt = attempt - 1, worker = null, lease_until = null, blocked = false
-    where run_id = p_run_id and epoch = p_epoch and status = 'running';
-    if not found then
-        return false;
-    end if;
+    where run_id = p_run_id;
     update threads set active_run = null
     where thread_id = released.thread_id and active_run = p_run_id;
     return true;
@@ -336,12 +340,8 @@ language plpgsql as $$
 declare
     target runs;
 begin
-    select * into target from runs where run_id = p_run_id;
-    if found and not target.temporary then
-        perform from threads where thread_id = target.thread_id for update;
-    end if;
-    select * into target from runs where run_id = p_run_id for update;
-    if not found then
+    target := lock_run_v1(p_run_id);
+    if target.run_id is null then
         return 'missing';
     elsif target.status = 'running' then
         update runs

@@ -116,34 +116,35 @@ class Scenario:
         self.seen[row["run_id"]] = (status, attempt, epoch)
 
 
-@settings(
-    max_examples=60,
+UNHURRIED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+async def played(pool: asyncpg.Pool, steps: list[tuple[object, ...]]) -> Scenario:
+    """An empty queue after these steps."""
+    await pool.execute("truncate runs, threads cascade")
+    scenario = Scenario(pool)
+    for step in steps:
+        await scenario.play(step)
+    return scenario
+
+
+@settings(UNHURRIED, max_examples=60)
 @given(steps=st.lists(STEPS, max_size=25))
 async def test_any_sequence_of_acts_keeps_the_queue_whole(
     pool: asyncpg.Pool, steps: list[tuple[object, ...]]
 ) -> None:
-    await pool.execute("truncate runs, threads")
-    scenario = Scenario(pool)
-    for step in steps:
-        await scenario.play(step)
+    await played(pool, steps)
 
 
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(UNHURRIED, max_examples=20)
 @given(steps=st.lists(STEPS, max_size=15))
 async def test_after_anything_all_that_is_pending_can_still_be_executed(
     pool: asyncpg.Pool, steps: list[tuple[object, ...]]
 ) -> None:
-    await pool.execute("truncate runs, threads")
-    scenario = Scenario(pool)
-    for step in steps:
-        await scenario.play(step)
+    scenario = await played(pool, steps)
     await scenario.due()
     for _ in range(60):
         await scenario.claim(ALICE, 10)
