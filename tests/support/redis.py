@@ -19,6 +19,7 @@ class RedisServer:
     """Keeps nothing on disk: after `kill` and `start` it is empty.
 
     By default it listens on a unix socket alone. `tcp` gives it a port, which a Cluster needs.
+    `options` are more of the program's arguments, first a configuration file if there is one.
     """
 
     def __init__(self, folder: Path, *, tcp: bool = False, options: tuple[str, ...] = ()) -> None:
@@ -39,7 +40,7 @@ class RedisServer:
         where = ["--port", str(self.port), "--unixsocket", str(self.socket)]
         storage = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         self._process = subprocess.Popen(
-            [program, *where, *storage, *self._options], stdout=subprocess.DEVNULL
+            [program, *self._options, *where, *storage], stdout=subprocess.DEVNULL
         )
         with self.client() as client:
             while not _answers(client):
