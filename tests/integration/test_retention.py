@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
 
 from joinstream.settings import ThreadTtlConfig
 from joinstream.store.thread_sweeps import PostgresThreadSweeps
 from joinstream.worker.maintenance import ThreadRetention, sweep_threads_forever
-from tests.support.api import Api, running_api
+from tests.support.api import TEST_GRAPHS, Api, running_api
 from tests.support.waiting import eventually
 
 TTL_OF_NEW_THREADS = ThreadTtlConfig(strategy="keep_latest", default_ttl=30)
@@ -167,21 +167,25 @@ async def test_thinning_out_keeps_what_the_kept_checkpoints_are_made_of(api: Api
     assert len(state["values"]["messages"]) == 10
 
 
-async def test_a_paused_subgraph_outlives_thinning_out(api: Api) -> None:
-    thread_id = await make_thread(api, "research")
-    config = RunnableConfig(configurable={"thread_id": thread_id})
-    saver = api.backends.checkpoints.saver()
-    for question in ("tides", "rain"):
-        async with api.project.open_graph(
-            "research", config=config, access_context="threads.create_run", checkpointer=saver
-        ) as graph:
-            await graph.ainvoke(
-                {"question": question}, config, interrupt_before=["summarise", "report"]
-            )
-    before = await api.client.threads.get_state(thread_id, subgraphs=True)
-    assert await sweeps(api).thin_out(keep=2, limit=10) == 1
-    assert await api.client.threads.get_state(thread_id, subgraphs=True) == before
-    assert len(await api.client.threads.get_history(thread_id, limit=100)) == 2
+async def test_a_paused_subgraph_outlives_thinning_out(database_uri: str) -> None:
+    async with running_api(database_uri, config=TEST_GRAPHS) as api:
+        thinned = await make_thread(api, "asking_inside")
+        for given in ({}, Command(resume="first"), {}):
+            await api.execute("asking_inside", thinned, given)
+        copy: Any = await api.client.threads.copy(thinned)
+        await api.backends.pool.execute(
+            "update threads set updated_at = '1960-01-01' where thread_id = $1", copy["thread_id"]
+        )
+        assert await sweeps(api).thin_out(keep=1, limit=10) == 1
+        assert len(await api.client.threads.get_history(thinned, limit=100)) == 1
+        ends: list[Any] = []
+        for thread_id in (thinned, copy["thread_id"]):
+            state: Any = await api.client.threads.get_state(thread_id, subgraphs=True)
+            assert state["tasks"][0]["state"]["tasks"][0]["state"]["next"] == ["ask"]
+            await api.execute("asking_inside", thread_id, Command(resume="second"))
+            ends.append(await api.client.threads.get_state(thread_id))
+        assert ends[0]["values"] == ends[1]["values"]
+        assert "second" in ends[0]["values"]["answers"]
 
 
 async def test_a_worker_sweeps_on_the_clock(api: Api) -> None:

@@ -8,7 +8,7 @@ import pytest
 from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.errors import BadRequestError, ConflictError, NotFoundError
 
-from tests.support.api import Api
+from tests.support.api import TEST_GRAPHS, Api, running_api
 
 FIELDS = {
     "values",
@@ -166,6 +166,23 @@ async def test_subgraphs_are_named_by_checkpoint_or_shown_whole(api: Api) -> Non
     assert whole["state"]["values"]["summary"].startswith("Two books agree")
     inner = await state_of(api, thread_id, checkpoint=whole["state"]["checkpoint"])
     assert inner["values"] == whole["state"]["values"]
+
+
+async def test_a_subgraph_that_asks_is_updated_where_it_stands(database_uri: str) -> None:
+    async with running_api(database_uri, config=TEST_GRAPHS) as api:
+        thread_id = await make_thread(api, "asking_inside")
+        await api.execute("asking_inside", thread_id, {})
+        state = await state_of(api, thread_id, subgraphs=True)
+        outer = state["tasks"][0]["state"]
+        inner = outer["tasks"][0]["state"]
+        assert (outer["next"], inner["next"]) == (["inner"], ["ask"])
+        updated = await api.client.threads.update_state(
+            thread_id, {"answers": ["mine"]}, as_node="ask", checkpoint=inner["checkpoint"]
+        )
+        assert updated["checkpoint"]["checkpoint_ns"] == inner["checkpoint"]["checkpoint_ns"]
+        await api.execute("asking_inside", thread_id, None)
+        done = await state_of(api, thread_id)
+        assert (done["values"]["answers"], done["next"]) == (["mine"], [])
 
 
 async def test_history_is_newest_first_and_pages_by_before_in_every_form(api: Api) -> None:

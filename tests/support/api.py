@@ -19,6 +19,8 @@ from joinstream.settings import load_settings
 from joinstream.streams.memory import MemoryStreams
 
 GRAPHS = Path(__file__).parents[2] / "graphs" / "langgraph.json"
+TEST_GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
+"""The example graphs, and some that only tests need."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(database_uri: str, **settings: Any) -> AsyncIterator[Api]:
-    """Start an application on the example graphs; `settings` by field name."""
+async def running_api(
+    database_uri: str, *, config: Path = GRAPHS, **settings: Any
+) -> AsyncIterator[Api]:
+    """Start an application on the example graphs, or on others; `settings` by field name."""
     loaded = load_settings(database_uri=database_uri, **settings)
-    project = load_project(GRAPHS)
+    project = load_project(config)
     async with open_backends(
         loaded, application_name="test", memory_bus=MemoryStreams()
     ) as backends:
