@@ -8,7 +8,7 @@ import pytest
 
 from joinstream.domain.events import EventId
 from joinstream.ports import DIRTY, Signal
-from joinstream.streams import join
+from joinstream.streams import reader as reader_module
 from joinstream.streams.join import Gap
 from joinstream.streams.publisher import RunPublisher
 from joinstream.streams.redis import pubsub
@@ -87,8 +87,8 @@ async def test_a_join_from_now_during_an_outage_says_that_it_may_have_missed_som
 async def test_a_run_that_ends_while_redis_is_away_ends_for_its_readers_too(
     own_redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(join, "_LOG_PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(join, "_LOG_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(reader_module, "_LOG_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(reader_module, "_LOG_RETRY_SECONDS", 0.02)
     stream, run, row = uuid4(), uuid4(), Row()
     async with (
         redis_parts(own_redis_server) as parts,

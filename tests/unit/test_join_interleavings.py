@@ -13,7 +13,7 @@ import pytest
 
 from joinstream.domain.events import EventId, Frame, FrameBatch, FrameKind
 from joinstream.ports import LogPage
-from joinstream.streams import join
+from joinstream.streams import reader as reader_module
 from joinstream.streams.join import Cursor, Ended, Gap, Now, StreamItem, follow
 from joinstream.streams.memory import MemoryStreams
 from joinstream.streams.reader_queue import Item, ReaderQueue
@@ -24,8 +24,8 @@ from tests.support.streams import KEPT, frame
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time passes here in milliseconds."""
-    monkeypatch.setattr(join, "_END_GRACE_SECONDS", 0.002)
-    monkeypatch.setattr(join, "_SPREAD_SECONDS", 0.0)
+    monkeypatch.setattr(reader_module, "_END_GRACE_SECONDS", 0.002)
+    monkeypatch.setattr(reader_module, "_SPREAD_SECONDS", 0.0)
 
 
 CLEAN: dict[str, int] = {}
