@@ -6,7 +6,8 @@
                   (publisher.py)        (append.lua)     └─► PUBLISH c:{thread}
                                                                   │ one connection per process
     client ◄─HTTP─ follow ◄── ReaderQueue ◄── EventHub ◄──────────┘
-                  (join.py)   (bounded)        │ decoded once, shared by all readers
+                  (join.py,   (bounded)        │ decoded once, shared by all readers
+                   reader.py)                  │
                      └────────── EventLog.read when anything is missing
 
 The log is the truth, pub/sub is the fast path, and every event knows its place: its id is
@@ -18,12 +19,12 @@ runs of a thread, and Redis itself refuses what is not new: an append repeated a
 it is told that it is stale, and falls silent). One script appends a batch and publishes what was
 accepted, so an event is in the log whenever it is on the wire. The first event of an epoch gets its
 `prev` from the log's top; later ones name the event *emitted* before them, so that what a publisher
-had to drop while Redis was away shows as a hole. Nothing about Redis ever fails or delays a run: a
-publisher holds events for a moment, then drops and counts them.
+had to drop while Redis was away shows as a hole. Nothing about Redis ever fails a run, or holds it
+up for more than seconds: a publisher keeps events for five, then drops and counts them.
 
 **Ending.** Events are flushed, the terminal status is committed, and only then END appended. Who
-saw the row running was subscribed before, and gets END; who saw it terminal finds
-every event in the log.
+saw the row running was subscribed before, and gets END; who saw it terminal finds every event in
+the log.
 
 **Subscribing.** A subscription counts from Redis's confirmation. Each later confirmation means that
 the connection was lost in between: the channel's readers are marked dirty and read the log. The
@@ -35,7 +36,9 @@ dropped when its id is not above the last one, delivered when its `prev` is not 
 and otherwise the log is read. What the log does not have either becomes a `Gap`. A reader whose
 queue overflows loses the queue, not the events. On the clock, and not only when it is quiet (under
 constant reconnects it never is): a heartbeat every 5 s, the row and the log every 15 s. A run that
-is over without an END in the log yields `Ended`, after a `Gap` if events may be missing.
+is over without an END in the log, and without one within a second, yields `Ended`, after a `Gap` if
+events may be missing. "From now on" (`Now`) means after the log's top as it was read between the
+confirmation and the response headers, so nothing falls between them.
 
 **Sizes.** A body above 256 KB is published as a pointer, a frame without its body, and read from
 the log, because Redis disconnects subscribers that have too much waiting for them. A log page is
