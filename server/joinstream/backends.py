@@ -13,6 +13,8 @@ import asyncpg
 from joinstream.checkpoint import PostgresCheckpoints
 from joinstream.errors import StartupError
 from joinstream.ports import EventHub, EventLog, Signals
+from joinstream.project import Project
+from joinstream.serializer import checkpoint_serializer
 from joinstream.settings import Settings
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
@@ -59,9 +61,17 @@ def database_uri(settings: Settings) -> str:
 
 @asynccontextmanager
 async def open_backends(
-    settings: Settings, *, application_name: str, memory_bus: MemoryStreams | None = None
+    settings: Settings,
+    project: Project,
+    *,
+    application_name: str,
+    memory_bus: MemoryStreams | None = None,
 ) -> AsyncIterator[Backends]:
-    """Connect everything. Raises StartupError in one line when something cannot be reached."""
+    """Connect everything, for this project's checkpoints.
+
+    Raises StartupError in one line when something cannot be reached or used.
+    """
+    serde = checkpoint_serializer(settings, project)
     pool = await create_pool(
         database_uri(settings),
         max_size=settings.langgraph_postgres_pool_max_size,
@@ -71,7 +81,8 @@ async def open_backends(
         async with _open_bus(settings, memory_bus) as bus:
             database = Database(pool)
             runs = PostgresRuns(database, settings.ttl_of_new_threads)
-            yield Backends(pool, database, runs, PostgresCheckpoints(pool), bus)
+            checkpoints = PostgresCheckpoints(pool, serde=serde)
+            yield Backends(pool, database, runs, checkpoints, bus)
     finally:
         await pool.close()
 

@@ -14,6 +14,7 @@
     │   └── Unavailable           503  Postgres or Redis is away; carries Retry-After
     ├── LeaseLost                 this worker no longer owns the run it writes for
     ├── Unserializable            a graph's state holds what no checkpoint can
+    ├── EncryptionFailed          a checkpoint cannot be encrypted or decrypted
     └── RunStopped                raised inside a run to end it
         ├── RunInterrupted        cancel with action interrupt
         ├── RunRolledBack         cancel with action rollback
@@ -93,7 +94,11 @@ class LeaseLost(JoinstreamError):
 
 
 class Unserializable(JoinstreamError, TypeError):
-    """A value in a graph's state that cannot be stored; the message names channel, place and type."""
+    """A value in a state that cannot be stored; the message names channel, place and type."""
+
+
+class EncryptionFailed(JoinstreamError):
+    """A checkpoint cannot be encrypted or decrypted; the message says what has to be set right."""
 
 
 class RunStopped(JoinstreamError):

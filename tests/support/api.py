@@ -52,7 +52,7 @@ async def running_api(
     loaded = load_settings(database_uri=database_uri, **settings)
     project = load_project(config)
     async with open_backends(
-        loaded, application_name="test", memory_bus=MemoryStreams()
+        loaded, project, application_name="test", memory_bus=MemoryStreams()
     ) as backends:
         app = create_app(loaded, project, backends)
         async with (

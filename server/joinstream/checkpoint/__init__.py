@@ -44,6 +44,11 @@ to are collected by a later statement of the deleting transaction, which sees wh
 continuations of one checkpoint would take the same places in its logs: the second finds them taken
 and goes on in fresh logs.
 
+**Encryption.** Values, writes and bodies are encrypted part by part as they are serialised
+(serializers.py, ciphers.py), so what is reused needs no decrypting and threads grow as slowly as
+without it; only a task's write no longer equals the part it becomes, and is stored beside it. Ids,
+names of written channels and metadata stay readable: queries need them.
+
 **What is not promised.** Values are exact as far as the serializer is: what LangGraph's in-memory
 saver returns, this one returns. With another serializer than LangGraph's own (or its encryption),
 lists are stored whole.

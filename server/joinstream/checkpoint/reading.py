@@ -12,7 +12,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from joinstream.checkpoint.containers import join
 from joinstream.checkpoint.known import Known
 from joinstream.checkpoint.parts import Address, Log, Run, addresses, section, unflattened
-from joinstream.checkpoint.serde import Blob
+from joinstream.checkpoint.serde import Blob, load
 from joinstream.checkpoint.values import Held, Shape, assemble, pieces_of, wrap
 
 Parts = Mapping[Address, Blob]
@@ -42,7 +42,7 @@ class Body(NamedTuple):
 
 def read_body(serde: SerializerProtocol, row: asyncpg.Record) -> Body:
     """Decode a checkpoint row."""
-    checkpoint, held = serde.loads_typed((row["type"], row["body"]))
+    checkpoint, held = load(serde, (row["type"], row["body"]))
     runs = unflattened(row["part_runs"])
     values: dict[str, StoredValue] = {}
     position = 0
@@ -69,11 +69,11 @@ def read_value(serde: SerializerProtocol, stored: StoredValue, parts: Parts) -> 
     if stored.rest is not None:
         blobs.append(stored.rest)
     if stored.shape is Shape.WHOLE:
-        return Decoded(serde.loads_typed(blobs[0]), [1] * count)
+        return Decoded(load(serde, blobs[0]), [1] * count)
     if all(kind == "msgpack" for kind, _ in blobs):
         packed, sizes = join(data for _, data in blobs)
-        return Decoded(wrap(stored.shape, serde.loads_typed(("msgpack", packed))), sizes[:count])
-    chunks = [serde.loads_typed(blob) for blob in blobs]
+        return Decoded(wrap(stored.shape, load(serde, ("msgpack", packed))), sizes[:count])
+    chunks = [load(serde, blob) for blob in blobs]
     return Decoded(assemble(stored.shape, chunks), [len(chunk) for chunk in chunks[:count]])
 
 
@@ -97,7 +97,7 @@ def decode_writes(
 
 
 def _read_write(serde: SerializerProtocol, single: bool, kind: str, data: bytes) -> Any:
-    value = serde.loads_typed((kind, data))
+    value = load(serde, (kind, data))
     return value[0] if single else value
 
 

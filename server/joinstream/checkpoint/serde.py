@@ -8,16 +8,22 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
-from joinstream.errors import Unserializable
+from joinstream.checkpoint.ciphers import explain_missing
+from joinstream.errors import EncryptionFailed, Unserializable
 
 Blob = tuple[str, bytes]
 """A serialised value: the kind of encoding, as the serializer names it, and the bytes."""
 
 
 def dump(serde: SerializerProtocol, channel: str, value: Any) -> Blob:
-    """Serialise. Raises Unserializable naming the channel, the place within it and the type."""
+    """Serialise.
+
+    Raises Unserializable naming the channel, the place within it and the type; EncryptionFailed.
+    """
     try:
         kind, data = serde.dumps_typed(value)
+    except EncryptionFailed:
+        raise
     except Exception as error:
         place, culprit = _find_culprit(serde, channel, value)
         type_ = type(culprit)
@@ -27,6 +33,17 @@ def dump(serde: SerializerProtocol, channel: str, value: Any) -> Blob:
         ) from error
     # A bytearray is handed through as it is, and may change.
     return kind, bytes(data)
+
+
+def load(serde: SerializerProtocol, blob: Blob) -> Any:
+    """The value again. Raises EncryptionFailed when what decrypts it is not configured."""
+    try:
+        return serde.loads_typed(blob)
+    except NotImplementedError as error:
+        _, encrypted, cipher = blob[0].partition("+")
+        if not encrypted:
+            raise
+        raise EncryptionFailed(explain_missing(cipher)) from error
 
 
 def can_be_split(serde: SerializerProtocol) -> bool:

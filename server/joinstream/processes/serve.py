@@ -35,7 +35,9 @@ class _Server:
         signals = StopSignals()
         signals.listen(*FROM_OUTSIDE)
         await require_migrated(database_uri(self._settings))
-        async with open_backends(self._settings, application_name="joinstream api") as backends:
+        async with open_backends(
+            self._settings, self._project, application_name="joinstream api"
+        ) as backends:
             app = create_app(self._settings, self._project, backends)
             server = ApiServer(
                 app,

@@ -38,7 +38,7 @@ async def serve_together(
         watchdog = LoopWatchdog(asyncio.get_running_loop())
         async with (
             open_backends(
-                settings, application_name="joinstream dev worker", memory_bus=memory
+                settings, project, application_name="joinstream dev worker", memory_bus=memory
             ) as backends,
             running_worker(settings, project, backends, watchdog=watchdog) as worker,
         ):
@@ -46,7 +46,7 @@ async def serve_together(
 
     await migrate(database_uri(settings))
     async with open_backends(
-        settings, application_name="joinstream dev", memory_bus=memory
+        settings, project, application_name="joinstream dev", memory_bus=memory
     ) as backends:
         async with on_another_thread(open_worker, "worker") as worker:
             app = create_app(settings, project, backends, local_worker=worker)

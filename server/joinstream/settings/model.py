@@ -21,6 +21,7 @@ from joinstream.domain.threads import Ttl
 from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
 
 MIB = 1024 * 1024
+_AES_KEY_BYTES = (16, 24, 32)
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 
@@ -75,6 +76,12 @@ class Storage(_Section):
         description="""Most connections to Postgres that one process opens. All processes together
         must stay below `max_connections` of the server.""",
     )
+    langgraph_aes_key: SecretStr | None = variable(
+        "LANGGRAPH_AES_KEY",
+        default=None,
+        description="""Key of 16, 24 or 32 bytes with which the values in checkpoints are encrypted;
+        needs the extra `encryption`. What was stored before it was set stays readable.""",
+    )
     redis_uri: SecretStr | None = variable(
         "REDIS_URI_CUSTOM",
         "REDIS_URI",
@@ -101,6 +108,13 @@ class Storage(_Section):
     @classmethod
     def _is_postgres(cls, uri: SecretStr | None) -> SecretStr | None:
         return _with_scheme(uri, _POSTGRES_SCHEMES)
+
+    @field_validator("langgraph_aes_key")
+    @classmethod
+    def _is_an_aes_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and (size := len(key.get_secret_value().encode())) not in _AES_KEY_BYTES:
+            raise ValueError(f"must be 16, 24 or 32 bytes long, not {size}")
+        return key
 
     @field_validator("redis_uri")
     @classmethod

@@ -125,7 +125,7 @@ async def run_worker_process(settings: Settings, project: Project) -> None:
         loop, give_up_after=BLOCKED_LOOP_GIVE_UP_SECONDS, give_up=lambda: os._exit(70)
     )
     async with (
-        open_backends(settings, application_name="joinstream worker") as backends,
+        open_backends(settings, project, application_name="joinstream worker") as backends,
         running_worker(settings, project, backends, watchdog=watchdog) as worker,
     ):
         log.info("worker ready", worker=worker.claimant.worker, slots=settings.n_jobs_per_worker)
