@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.journal import appears
 from tests.support.site import Site
-from tests.support.waiting import eventually
 
 COUNT: Any = {"steps": 60, "seconds": 0.05}
 
@@ -58,15 +58,9 @@ async def test_a_run_that_ends_while_postgres_is_away_is_ended_when_it_is_back(
     given = {"verb": "sleep", "seconds": 1, "path": str(journal)}
     thread_id, run_id = await site.begin("faulty", given, durability="exit")
 
-    async def started(node: str) -> None:
-        async def in_journal() -> bool:
-            return journal.exists() and node in journal.read_text()
-
-        await eventually(in_journal)
-
-    await started("fault")
+    await appears(journal, "fault")
     async with postgres_away(site):
-        await started("after")
+        await appears(journal, "after")
     result: Any = await site.client.runs.join(thread_id, run_id)
     assert result["trail"] == ["before", "fault", "after"]
     assert (await site.run(thread_id, run_id))["status"] == "success"

@@ -7,19 +7,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.journal import appears
 from tests.support.server import ServerProcess
 from tests.support.site import Site
 from tests.support.streaming import datas_of, names_of
 from tests.support.waiting import eventually
-
-
-async def started(journal: Path, node: str) -> None:
-    """Wait until the node has been started."""
-
-    async def is_in_journal() -> bool:
-        return journal.exists() and node in journal.read_text()
-
-    await eventually(is_in_journal)
 
 
 async def test_a_killed_workers_run_is_finished_elsewhere_without_repeating_what_was_done(
@@ -31,7 +23,7 @@ async def test_a_killed_workers_run_is_finished_elsewhere_without_repeating_what
         "faulty", given, stream_mode="updates", durability="sync"
     )
     worker = await site.worker_of(run_id)
-    await started(journal, "fault")
+    await appears(journal, "fault")
     await worker.kill()
     result: Any = await site.client.runs.join(thread_id, run_id)
     assert result["trail"] == ["before", "fault", "after"]
@@ -63,7 +55,7 @@ async def test_what_a_killed_worker_had_done_of_a_superstep_is_not_repeated(
         return "updates" in names_of(listener.parts)
 
     await eventually(quick_is_done)
-    await started(journal, "slow")
+    await appears(journal, "slow")
     await worker.kill()
     result: Any = await site.client.runs.join(thread_id, run_id)
     assert sorted(result["done"]) == ["quick", "slow"]
@@ -76,7 +68,7 @@ async def test_a_stateless_run_of_a_killed_worker_starts_again(site: Site, tmp_p
     given: Any = {"verb": "hang", "times": 1, "path": str(journal)}
     run = await site.client.runs.create(None, "faulty", input=given)
     worker = await site.worker_of(run["run_id"])
-    await started(journal, "fault")
+    await appears(journal, "fault")
     await worker.kill()
     result = await site.deployment.http.get(f"/runs/{run['run_id']}/join")
     assert result.json()["trail"] == ["before", "fault", "after"]
@@ -92,7 +84,7 @@ async def test_a_frozen_worker_that_thaws_after_its_lease_writes_nothing(
         "faulty", given, stream_mode="updates"
     )
     frozen = await site.worker_of(run_id)
-    await started(journal, "fault 3")
+    await appears(journal, "fault 3")
     frozen.signal(signal.SIGSTOP)
 
     async def taken_over() -> bool:
@@ -159,7 +151,7 @@ async def test_a_dead_workers_run_is_taken_over_while_the_others_are_always_busy
     given = {"verb": "hang", "times": 1, "path": str(journal)}
     thread_id, run_id = await site.begin("faulty", given)
     worker = await site.worker_of(run_id)
-    await started(journal, "fault")
+    await appears(journal, "fault")
     await worker.kill()
 
     async def keep_busy() -> None:

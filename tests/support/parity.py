@@ -16,6 +16,8 @@ from langgraph.pregel import Pregel
 from langgraph.types import Send
 
 Graph = Pregel[Any, Any, Any, Any]
+Chunk = tuple[tuple[str, ...], str, Any]
+"""Namespace, mode and data, as a graph streams them."""
 
 
 class Event(NamedTuple):
@@ -29,16 +31,7 @@ async def expected_stream(
     graph: Graph, graph_input: Any, config: Any, modes: Sequence[str], *, subgraphs: bool
 ) -> list[Event]:
     """The events of one run that asks for `modes`."""
-    graph_modes = sorted(
-        {"messages" if mode == "messages-tuple" else mode for mode in modes} - {"events"}
-    )
-    chunks = (
-        _with_langchain_events(graph, graph_input, config, graph_modes, subgraphs)
-        if "events" in modes
-        else graph.astream(graph_input, config, stream_mode=graph_modes, subgraphs=True)  # type: ignore[arg-type]  # a list of literals
-        if subgraphs
-        else _at_root(graph.astream(graph_input, config, stream_mode=graph_modes))  # type: ignore[arg-type]  # a list of literals
-    )
+    chunks = _chunks(graph, graph_input, config, modes, subgraphs)
     accumulated: dict[str, BaseMessage] = {}
     events: list[Event] = []
     async for namespace, mode, data in chunks:
@@ -51,14 +44,25 @@ async def expected_stream(
     return events
 
 
-async def _at_root(chunks: AsyncIterator[Any]) -> AsyncIterator[tuple[tuple[str, ...], str, Any]]:
+def _chunks(
+    graph: Graph, graph_input: Any, config: Any, modes: Sequence[str], subgraphs: bool
+) -> AsyncIterator[Chunk]:
+    asked = {"messages" if mode == "messages-tuple" else mode for mode in modes}
+    graph_modes: Any = sorted(asked - {"events"})
+    if "events" in asked:
+        return _with_langchain_events(graph, graph_input, config, graph_modes, subgraphs)
+    chunks: Any = graph.astream(graph_input, config, stream_mode=graph_modes, subgraphs=subgraphs)
+    return chunks if subgraphs else _at_root(chunks)
+
+
+async def _at_root(chunks: AsyncIterator[Any]) -> AsyncIterator[Chunk]:
     async for mode, data in chunks:
         yield (), mode, data
 
 
 async def _with_langchain_events(
     graph: Graph, graph_input: Any, config: Any, graph_modes: list[str], subgraphs: bool
-) -> AsyncIterator[tuple[tuple[str, ...], str, Any]]:
+) -> AsyncIterator[Chunk]:
     async for event in graph.astream_events(
         graph_input, config, version="v2", stream_mode=graph_modes, subgraphs=subgraphs
     ):
