@@ -79,6 +79,20 @@ async def test_threads_that_came_along_go_on_as_if_they_had_always_been_here(
         assert len(state["values"]["messages"]) == 8
 
 
+async def test_what_comes_along_is_encrypted_where_everything_is(
+    source: Source, database_uri: str
+) -> None:
+    await fill(source, 1)
+    environment = {"DATABASE_URI": database_uri, "LANGGRAPH_AES_KEY": "0123456789abcdef"}
+    ended = run(*arguments(source, *GRAPH), environment=environment)
+    assert (ended.returncode, outcomes(ended.stdout)) == (0, {"copied": 1})
+    connection = await asyncpg.connect(database_uri)
+    stored = await connection.fetch("select data from checkpoint_parts")
+    await connection.close()
+    assert stored
+    assert not any(b"hello" in part["data"] for part in stored)
+
+
 async def test_an_import_that_was_killed_goes_on_where_it_stopped(
     source: Source, database_uri: str
 ) -> None:

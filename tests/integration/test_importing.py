@@ -1,12 +1,13 @@
 """Moving in from `langgraph-checkpoint-postgres`: what its graphs see, ours see too."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import psycopg
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
@@ -39,7 +40,12 @@ class Move:
     def checkpoints(self) -> PostgresCheckpoints:
         return PostgresCheckpoints(self.pool)
 
-    async def run(self, graph_id: str | None = None, *kept_metadata: str) -> Report:
+    async def run(
+        self,
+        graph_id: str | None = None,
+        *kept_metadata: str,
+        on_thread: Callable[[], None] = lambda: None,
+    ) -> Report:
         target = Target(
             self.pool,
             self.checkpoints,
@@ -49,7 +55,7 @@ class Move:
         )
         serde = self.checkpoints.saver().serde
         async with open_source(self.source.uri, "public", serde, connections=2) as source:
-            return await Importer(source, target).run()
+            return await Importer(source, target).run(on_thread)
 
     async def fill(self, graph: str, thread_id: str | None = None, **configurable: Any) -> str:
         """A thread in the source with a history of its graph's own."""
@@ -245,6 +251,36 @@ async def break_blobs(move: Move, thread_id: str) -> None:
         thread_id,
     )
     await connection.close()
+
+
+async def test_an_id_that_no_uuid_column_holds_is_told_with_its_thread(move: Move) -> None:
+    thread_id = await move.fill("counter")
+    connection = await asyncpg.connect(move.source.uri)
+    await connection.execute("update checkpoint_writes set task_id = 'task 1'")
+    await connection.close()
+    report = await move.run("counter")
+    assert "task 1" in report.reasons[thread_id]
+
+
+@pytest.mark.parametrize("lost", ["source", "target"])
+async def test_a_lost_connection_ends_the_import_with_the_remedy(
+    move: Move, database_uri: str, lost: str
+) -> None:
+    for number in range(8):
+        await move.fill("counter", f"thread {number}")
+
+    def lose_connections() -> None:
+        with psycopg.connect({"source": move.source.uri, "target": database_uri}[lost]) as session:
+            session.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+                " and state = 'idle in transaction'"
+            )
+
+    with pytest.raises(StartupError, match="start the import again"):
+        await move.run("counter", on_thread=lose_connections)
+    finished = await move.run("counter")
+    assert finished.outcomes["copied"] + finished.outcomes["unchanged"] == 8
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from joinstream.checkpoint import PostgresCheckpoints
 from joinstream.errors import StartupError
 from joinstream.importing import AT_A_TIME, Importer, Outcome, Report, Target, open_source
 from joinstream.processes.preparation import Prepared, prepare, require_migrated
+from joinstream.serializer import checkpoint_serializer
 from joinstream.store.pool import create_pool
 
 _FAILURES_SHOWN = 20
@@ -48,11 +49,11 @@ async def _import(
     await require_migrated(ours)
     pool = await create_pool(ours, max_size=AT_A_TIME, application_name="joinstream import")
     try:
-        checkpoints = PostgresCheckpoints(pool)
+        serde = checkpoint_serializer(prepared.settings, prepared.project)
+        checkpoints = PostgresCheckpoints(pool, serde=serde)
         target = Target(
             pool, checkpoints, prepared.project, graph_id=graph_id, kept_metadata=kept_metadata
         )
-        serde = checkpoints.saver().serde
         async with open_source(uri, schema, serde, connections=AT_A_TIME) as source:
             with _progress() as progress:
                 task = progress.add_task("threads", total=await source.count())

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import asyncpg
 import structlog
 
 from joinstream.errors import StartupError, Unavailable
 from joinstream.importing.source import Source, SourceThread
 from joinstream.importing.target import NoGraph, Target
+from joinstream.store.errors import as_request_error
 
 log = structlog.get_logger(__name__)
 
@@ -50,17 +50,8 @@ class Importer:
             while threads := await self._source.threads_after(last, _LISTED_TOGETHER):
                 await self._go_through(threads, report, on_thread)
                 last = threads[-1].thread_id
-        except* NoGraph as errors:
-            raise StartupError(str(_first(errors))) from None
-        except* (
-            OSError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            Unavailable,
-        ) as errors:
-            raise StartupError(
-                f"A database went away ({_first(errors)}): start the import again to go on."
-            ) from None
+        except Exception as error:
+            raise _explained(_first(error)) from error
         return report
 
     async def _go_through(
@@ -86,20 +77,22 @@ class Importer:
         try:
             async with self._source.reading(thread.thread_id) as reader:
                 return await self._target.take_in(thread, reader)
-        except (
-            NoGraph,
-            OSError,
-            asyncpg.PostgresConnectionError,
-            asyncpg.InterfaceError,
-            Unavailable,
-        ):
-            raise
         except Exception as error:
+            if isinstance(_explained(error), StartupError):
+                raise
             log.debug("thread not copied", thread_id=thread.thread_id, exc_info=error)
             report.reasons[thread.thread_id] = f"{type(error).__name__}: {error}"
             return "failed"
 
 
-def _first(errors: BaseExceptionGroup) -> BaseException:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _explained(error: Exception) -> Exception:
+    """Errors that end the import as StartupErrors; others as they are."""
+    if isinstance(error, NoGraph):
+        return StartupError(str(error))
+    if isinstance(as_request_error(error) or error, Unavailable):
+        return StartupError(f"A database went away ({error}): start the import again to go on.")
+    return error
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
