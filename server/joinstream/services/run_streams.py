@@ -93,8 +93,8 @@ class RunStreams:
         return None if run.temporary else await self.read_values(run.thread_id)
 
     async def final_status(self, run: Run) -> str:
-        """How the run ended; a run that was rolled back is gone."""
-        return await self.store.status(run.run_id) or "interrupted"
+        """How the run ended; one that is gone was rolled back, by a cancel or a deletion."""
+        return await self.store.status(run.run_id) or "rollback"
 
     async def _top(self, stream: ThreadId) -> Cursor:
         try:
