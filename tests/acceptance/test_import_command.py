@@ -87,7 +87,9 @@ async def test_what_comes_along_is_encrypted_where_everything_is(
     ended = run(*arguments(source, *GRAPH), environment=environment)
     assert (ended.returncode, outcomes(ended.stdout)) == (0, {"copied": 1})
     connection = await asyncpg.connect(database_uri)
-    stored = await connection.fetch("select data from checkpoint_parts")
+    stored = await connection.fetch(
+        "select body as data from checkpoints union all select data from checkpoint_parts"
+    )
     await connection.close()
     assert stored
     assert not any(b"hello" in part["data"] for part in stored)
