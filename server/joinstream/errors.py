@@ -6,12 +6,15 @@
     ├── StartupError              the process cannot start; one line with the remedy
     ├── RequestError              somebody asked for something that cannot be done
     │   ├── BadRequest            400
+    │   ├── Unauthorized          401
+    │   ├── Forbidden             403
     │   ├── NotFound              404
     │   ├── Conflict              409
     │   ├── PayloadTooLarge       413
     │   ├── Unprocessable         422
     │   ├── GraphUnusable         424  the graph's own code cannot be loaded or drawn
     │   └── Unavailable           503  Postgres or Redis is away; carries Retry-After
+    ├── AuthFailed                a user's auth handler failed; clients see 500
     ├── LeaseLost                 this worker no longer owns the run it writes for
     ├── Unserializable            a graph's state holds what no checkpoint can
     ├── EncryptionFailed          a checkpoint cannot be encrypted or decrypted
@@ -47,6 +50,18 @@ class BadRequest(RequestError):
     """The request contradicts itself or the state it is about."""
 
     status = 400
+
+
+class Unauthorized(RequestError):
+    """Nobody knows who makes the request."""
+
+    status = 401
+
+
+class Forbidden(RequestError):
+    """The caller is known and may not do this."""
+
+    status = 403
 
 
 class NotFound(RequestError):
@@ -87,6 +102,10 @@ class Unavailable(RequestError):
     def __init__(self, detail: str, retry_after: int = 2) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class AuthFailed(JoinstreamError):
+    """A user's auth handler raised or returned what it must not. Nobody gets in by it."""
 
 
 class LeaseLost(JoinstreamError):

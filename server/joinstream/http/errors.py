@@ -9,6 +9,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
+from langgraph_sdk.auth.exceptions import HTTPException as AuthRefusal
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
-from joinstream.errors import RequestError, Unavailable
+from joinstream.errors import RequestError, Unauthorized, Unavailable
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes
 
@@ -27,7 +28,11 @@ Translate = Callable[[Exception], RequestError | None]
 
 
 def error_response(error: RequestError) -> Response:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     return json_response({"detail": error.detail}, error.status, headers)
 
 
@@ -49,6 +54,11 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     return json_response({"detail": detail}, error.status_code, headers)
 
 
+def _on_auth_refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AuthRefusal)
+    return json_response({"detail": error.detail}, error.status_code, error.headers)
+
+
 def _allowed_methods(request: Request) -> list[str]:
     """The methods of all routes of this path; the exception knows only those of the first."""
     methods: set[str] = set()
@@ -62,6 +72,7 @@ def _allowed_methods(request: Request) -> list[str]:
 exception_handlers: dict[type[Exception], ExceptionHandler] = {
     RequestError: _on_request_error,
     HTTPException: _on_http_exception,
+    AuthRefusal: _on_auth_refusal,
 }
 """For Starlette(exception_handlers=…)."""
 

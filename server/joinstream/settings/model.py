@@ -304,6 +304,23 @@ class Http(_Section):
         return prefix
 
 
+class Identity(_Section):
+    """Who may use the API. Without keys, and without `auth.path` in `langgraph.json`, everybody."""
+
+    api_keys: SecretStr | None = variable(
+        "JOINSTREAM_API_KEYS",
+        default=None,
+        description="""Keys that the API asks for, as `name:key` or just the key, separated by
+        commas. All of them see the same data; for more than that, write auth handlers.""",
+    )
+    auth_default_allow: bool = variable(
+        "JOINSTREAM_AUTH_DEFAULT_ALLOW",
+        default=False,
+        description="""Whether an action that no auth handler is for is allowed, as on the official
+        server, instead of denied.""",
+    )
+
+
 class Logging(_Section):
     """What the server says about itself."""
 
@@ -323,7 +340,7 @@ class Logging(_Section):
         return value.upper() if isinstance(value, str) else value
 
 
-class Settings(Storage, Runs, Streams, Retention, Http, Logging):
+class Settings(Storage, Runs, Streams, Retention, Http, Identity, Logging):
     """Every setting. Read it with `load_settings`, which explains what is wrong in one line."""
 
 

@@ -3,9 +3,18 @@
 from typing import Any
 
 from joinstream.settings.loading import variable_names
-from joinstream.settings.model import Http, Logging, Retention, Runs, Settings, Storage, Streams
+from joinstream.settings.model import (
+    Http,
+    Identity,
+    Logging,
+    Retention,
+    Runs,
+    Settings,
+    Storage,
+    Streams,
+)
 
-_SECTIONS = (Storage, Runs, Streams, Retention, Http, Logging)
+_SECTIONS = (Storage, Runs, Streams, Retention, Http, Identity, Logging)
 _INTRODUCTION = """\
 # Settings
 
@@ -22,7 +31,9 @@ def settings_page() -> str:
     return "\n".join([_INTRODUCTION, *(_section(section) for section in _SECTIONS)])
 
 
-def _section(section: type[Storage | Runs | Streams | Retention | Http | Logging]) -> str:
+def _section(
+    section: type[Storage | Runs | Streams | Retention | Http | Identity | Logging],
+) -> str:
     rows = [_row(name) for name in section.__annotations__ if name in Settings.model_fields]
     head = ["| Variable | Default | Meaning |", "|---|---|---|"]
     return "\n".join([f"## {section.__name__}\n", f"{section.__doc__}\n", *head, *rows, ""])

@@ -1,0 +1,84 @@
+"""What is configured: handlers from the project, keys from a setting, or nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from langgraph_sdk.auth import Auth
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from joinstream.auth.access import HandlerAccess, OpenAccess
+from joinstream.auth.api_keys import ApiKeys
+from joinstream.auth.authenticator import Authenticator, HandlerAuthenticator, PathParams
+from joinstream.errors import StartupError
+from joinstream.ports.access import Access
+from joinstream.project import Project, load_object
+from joinstream.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class AuthConfig(BaseModel):
+    """`auth` of langgraph.json. Studio gets in only where `disable_studio_auth` is false."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str | None = None
+    disable_studio_auth: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """`authenticator` None: the server runs without auth."""
+
+    access: Access
+    authenticator: Authenticator | None = None
+
+
+def load_authority(settings: Settings, project: Project, path_params: PathParams) -> Authority:
+    """Raises StartupError when handlers cannot be loaded, or there are both handlers and keys."""
+    config = _config(project.config.auth or {})
+    keys = settings.api_keys
+    if config.path is None:
+        if keys is None:
+            return Authority(OpenAccess())
+        return Authority(OpenAccess(), ApiKeys(keys.get_secret_value()))
+    if keys is not None:
+        raise StartupError(
+            "JOINSTREAM_API_KEYS is set and langgraph.json has auth.path: choose one of them."
+        )
+    auth = _load(config.path, project)
+    assert auth._authenticate_handler is not None
+    access = HandlerAccess(auth, default_allow=settings.auth_default_allow)
+    if unhandled := access.unhandled():
+        log.info(
+            "auth_actions_without_handler",
+            outcome="allowed" if settings.auth_default_allow else "denied",
+            actions=unhandled,
+        )
+    return Authority(
+        access,
+        HandlerAuthenticator(
+            auth._authenticate_handler,
+            allow_studio=not config.disable_studio_auth,
+            path_params=path_params,
+        ),
+    )
+
+
+def _config(section: dict[str, Any]) -> AuthConfig:
+    try:
+        return AuthConfig.model_validate(section)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in ("auth", *problem["loc"]))
+        raise StartupError(f"{where}: {problem['msg']}") from error
+
+
+def _load(path: str, project: Project) -> Auth:
+    auth = load_object(path, project.folder, "auth")
+    if not isinstance(auth, Auth):
+        raise StartupError(f"auth: {path} is a {type(auth).__name__}, not a langgraph_sdk.Auth")
+    if auth._authenticate_handler is None:
+        raise StartupError(f"auth: {path} has no @auth.authenticate handler")
+    return auth

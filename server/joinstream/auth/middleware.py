@@ -1,0 +1,33 @@
+"""Stands before the routes and lets nobody pass who is nobody."""
+
+from starlette.authentication import AuthCredentials
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from joinstream.auth.access import as_caller
+from joinstream.auth.authenticator import Authenticator
+from joinstream.auth.body import RecordedBody
+
+
+class Authentication:
+    """ASGI middleware. Refusals are raised, for the application's error handlers to answer.
+
+    `max_body` bounds what an authenticate handler may read of a body, in bytes. Routes find the
+    user in `request.user`, its permissions in `request.auth.scopes`.
+    """
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body: int) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            caller = await self._authenticator(HTTPConnection(scope))
+        else:
+            body = RecordedBody(receive, self._max_body)
+            caller = await self._authenticator(Request(scope, body.record))
+            receive = body.replay
+        scope = {**scope, "user": caller.user, "auth": AuthCredentials(caller.permissions)}
+        with as_caller(caller):
+            await self._app(scope, receive, send)
