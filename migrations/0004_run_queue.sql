@@ -64,6 +64,7 @@ end $$;
 
 -- Creates a run. With p_worker, also claims it for that worker when nothing stands before it.
 -- outcome: created | claimed | thread_missing | busy (strategy reject; `other_run` is in the way).
+-- An existing thread that does not contain one of p_visible (null: any does) is as if missing.
 -- For strategies interrupt and rollback `other_run` is the running run that was asked to stop.
 create function create_run_v1(
     p_run_id uuid, p_thread_id uuid, p_temporary boolean, p_create_thread boolean,
@@ -72,12 +73,14 @@ create function create_run_v1(
     p_thread_metadata jsonb, p_thread_config jsonb,
     p_worker text, p_lease_seconds double precision,
     p_ttl_strategy text, p_ttl_minutes double precision,
+    p_visible jsonb[],
     out outcome text, out other_run uuid, out run runs
 )
 language plpgsql as $$
 declare
     thread threads;
     waits boolean := false;
+    made_here boolean := false;
     claims boolean := p_worker is not null and p_delay_seconds <= 0;
 begin
     if not p_temporary then
@@ -85,8 +88,12 @@ begin
             insert into threads (thread_id, metadata, ttl_strategy, ttl_minutes)
             values (p_thread_id, p_metadata || p_thread_metadata, p_ttl_strategy, p_ttl_minutes)
             on conflict do nothing;
+            made_here := found;
         end if;
-        select * into thread from threads where thread_id = p_thread_id for update;
+        select * into thread from threads
+        where thread_id = p_thread_id
+          and (made_here or p_visible is null or metadata @> any (p_visible))
+        for update;
         if not found then
             outcome := 'thread_missing';
             return;

@@ -9,11 +9,15 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Mount
 
+from joinstream.auth.authority import Authority, load_authority
+from joinstream.auth.middleware import Authentication
 from joinstream.backends import Backends
 from joinstream.domain.ids import ThreadId
 from joinstream.http import assistants, runs, system, thread_state, threads
 from joinstream.http.errors import UnexpectedErrors, exception_handlers
+from joinstream.http.routing import path_params_by
 from joinstream.http.sse import OpenStreams
+from joinstream.ports.access import Access
 from joinstream.project import Project
 from joinstream.services import Services
 from joinstream.services.assistant_graphs import AssistantGraphs
@@ -45,33 +49,36 @@ NOBODYS_STREAM = UUID(int=0)
 
 
 def make_services(
-    settings: Settings, project: Project, backends: Backends, local_worker: LocalWorker | None
+    settings: Settings,
+    project: Project,
+    backends: Backends,
+    access: Access,
+    local_worker: LocalWorker | None,
 ) -> Services:
     """The use cases over these backends."""
     bus, checkpoints = backends.bus, backends.checkpoints
     thread_store = PostgresThreads(backends.pool, checkpoints.saver_on, settings.ttl_of_new_threads)
-    thread_states = ThreadStates(thread_store, checkpoints, project)
-    thread_service = Threads(thread_store, thread_states, bus.signals, bus.events)
+    thread_states = ThreadStates(thread_store, checkpoints, project, access)
+    thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
     assistant_store = PostgresAssistants(backends.database)
-    assistant_service = Assistants(assistant_store, project)
+    assistant_service = Assistants(assistant_store, project, access)
     run_service = Runs(
         backends.runs,
         assistant_service.resolve,
         bus.signals,
         bus.events,
         checkpoints,
+        access,
         local_worker,
     )
 
     async def current_values(thread_id: ThreadId) -> object:
-        return (await thread_states.get(thread_id, {}, subgraphs=False))["values"]
+        return (await thread_states.read(thread_id, {}, subgraphs=False))["values"]
 
     return Services(
         assistants=assistant_service,
-        assistant_graphs=AssistantGraphs(project),
-        assistant_removal=AssistantRemoval(
-            assistant_store, assistant_service, run_service, thread_service
-        ),
+        assistant_graphs=AssistantGraphs(project, access),
+        assistant_removal=AssistantRemoval(assistant_service, run_service, thread_service),
         threads=thread_service,
         thread_states=thread_states,
         runs=run_service,
@@ -100,8 +107,13 @@ def create_app(
     *,
     local_worker: LocalWorker | None = None,
 ) -> Starlette:
-    """The ASGI application of one API process. Call it in the loop that will serve it."""
-    services = make_services(settings, project, backends, local_worker)
+    """The ASGI application of one API process. Call it in the loop that will serve it.
+
+    Raises StartupError when the project's auth cannot be loaded.
+    """
+    protected = [*assistants.routes, *threads.routes, *thread_state.routes, *runs.routes]
+    authority = load_authority(settings, project, path_params_by(protected))
+    services = make_services(settings, project, backends, authority.access, local_worker)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -109,7 +121,7 @@ def create_app(
         yield
 
     app = Starlette(
-        routes=_routes(settings),
+        routes=_routes(settings, _behind_auth(settings, authority, protected)),
         middleware=[
             Middleware(UnexpectedErrors, translate=as_request_error),
             _cors(settings),
@@ -123,15 +135,21 @@ def create_app(
     return app
 
 
-def _routes(settings: Settings) -> list[BaseRoute]:
+def _behind_auth(
+    settings: Settings, authority: Authority, protected: list[BaseRoute]
+) -> list[BaseRoute]:
+    """The routes, and every path there is not, for authenticated callers only; or just as is."""
+    if authority.authenticator is None:
+        return protected
+    authentication = Middleware(
+        Authentication, authority.authenticator, settings.http_max_request_body_bytes
+    )
+    return [Mount("", routes=protected, middleware=[authentication])]
+
+
+def _routes(settings: Settings, protected: list[BaseRoute]) -> list[BaseRoute]:
     """Everything under the mount prefix; what load balancers ask for stays at the root too."""
-    everything = [
-        *system.routes,
-        *assistants.routes,
-        *threads.routes,
-        *thread_state.routes,
-        *runs.routes,
-    ]
+    everything = [*system.routes, *protected]
     if not settings.mount_prefix:
         return everything
     probes = [route for route in system.routes if getattr(route, "path", "") in ("/", "/ok")]

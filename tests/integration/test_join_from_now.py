@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from joinstream.app import make_services
+from joinstream.auth.access import OpenAccess
 from joinstream.domain.events import EventId, FrameBatch
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.http.run_streams import position
@@ -20,7 +21,8 @@ from tests.support.streams import KEPT, frames
 
 @pytest.fixture
 def services(api: Api, database_uri: str) -> Services:
-    return make_services(load_settings(database_uri=database_uri), api.project, api.backends, None)
+    settings = load_settings(database_uri=database_uri)
+    return make_services(settings, api.project, api.backends, OpenAccess(), None)
 
 
 @asynccontextmanager

@@ -120,7 +120,7 @@ async def test_reject_names_the_run_in_the_way_and_creates_nothing(runs: Postgre
     second = new_run(thread_id, multitask_strategy="reject")
     created = await runs.create(second, None)
     assert (created.outcome, created.other_run) == ("busy", first.run_id)
-    assert await runs.get(None, second.run_id) is None
+    assert await runs.get(None, second.run_id, None) is None
 
 
 async def test_interrupt_ends_pending_runs_at_once_and_asks_the_running_one_to_stop(
@@ -148,7 +148,7 @@ async def test_rollback_of_a_pending_run_leaves_the_thread_idle(
     new = new_run(new_thread_id())
     await runs.create(new, None)
     assert await runs.cancel(new.run_id, "rollback", "test") == "cancelled"
-    assert await runs.get(None, new.run_id) is None
+    assert await runs.get(None, new.run_id, None) is None
     assert await thread_status(pool, new.thread_id) == "idle"
 
 
@@ -259,8 +259,8 @@ async def test_sweeping_removes_ended_stateless_runs_only(
     await runs.finish(kept, SUCCESS)
     await runs.sweep(0, 0, 100)
 
-    assert await runs.get(None, ended.run_id) is None
-    assert await runs.get(None, active.run_id) is not None
+    assert await runs.get(None, ended.run_id, None) is None
+    assert await runs.get(None, active.run_id, None) is not None
     remaining = await runs.result(kept.run_id)
     assert remaining is not None
     assert remaining.output is None

@@ -15,7 +15,8 @@ ANONYMOUS_KEY = "api-key"
 class ApiKeys:
     """Knows callers by the key in `x-api-key` or `Authorization: Bearer`.
 
-    `listed` is comma-separated, each item `name:key` or a key. Raises StartupError for an empty key.
+    `listed` is comma-separated, each item `name:key` or a key. Raises StartupError when one is
+    empty, or none is there.
     """
 
     def __init__(self, listed: str) -> None:

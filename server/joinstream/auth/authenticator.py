@@ -54,9 +54,7 @@ class HandlerAuthenticator:
         except AuthenticationError as error:
             raise Forbidden(str(error) or "Forbidden") from None
         except Exception as error:
-            raise AuthFailed(
-                f"The authenticate handler raised {type(error).__name__}."
-            ) from error
+            raise AuthFailed(f"The authenticate handler raised {type(error).__name__}.") from error
 
     async def _call(self, arguments: Mapping[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._handler):
@@ -119,5 +117,3 @@ async def _body(connection: HTTPConnection) -> Any:
         return loads(raw)
     except ValueError:
         return None
-
-

@@ -94,5 +94,3 @@ def metadata_of(value: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata that a handler has left in its `value`."""
     metadata = value.get("metadata")
     return dict(metadata) if isinstance(metadata, Mapping) else {}
-
-

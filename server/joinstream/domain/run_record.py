@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.runs import CancelAction, MultitaskStrategy, RunStatus
 
@@ -34,7 +35,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is created from; see `create_run_v1` in the migrations for what happens to it."""
+    """What a run is created from; see `create_run_v1` in the migrations for what happens to it.
+
+    An existing thread has to pass `visible`.
+    """
 
     run_id: RunId
     thread_id: ThreadId
@@ -49,3 +53,4 @@ class NewRun:
     metadata: dict[str, Any]
     thread_metadata: dict[str, Any]
     thread_config: dict[str, Any]
+    visible: Filter = None

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
+from joinstream.domain.access import Filter
 from joinstream.domain.assistants import SortDirection
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.runs import ThreadStatus
@@ -71,12 +72,16 @@ class ThreadTtl:
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """All that is given must hold. Objects are matched by containment, None matches everything."""
+    """All that is given must hold. Objects are matched by containment, None matches everything.
+
+    `visible` is what the caller may see.
+    """
 
     metadata: dict[str, Any] | None = None
     values: dict[str, Any] | None = None
     status: ThreadStatus | None = None
     ids: list[UUID] | None = None
+    visible: Filter = None
 
 
 @dataclass(frozen=True, slots=True)

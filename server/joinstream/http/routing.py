@@ -1,13 +1,13 @@
 """Routes that know what they take and give, so that /openapi.json can never be out of date."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 
 from joinstream.http.parse import body_as
 
@@ -77,6 +77,19 @@ def operation_with_body(
     route = ApiRoute(path, endpoint, methods=[method])
     route.operation = Operation(method, summary, body, returns, query or {}, status, content)
     return route
+
+
+def path_params_by(routes: Sequence[BaseRoute]) -> Callable[[HTTPConnection], dict[str, Any]]:
+    """Reads the parameters in a request's path before it is routed; none for an unknown path."""
+
+    def read(connection: HTTPConnection) -> dict[str, Any]:
+        for route in leaf_routes(routes):
+            match, child_scope = route.matches(connection.scope)
+            if match is Match.FULL:
+                return dict(child_scope["path_params"])
+        return {}
+
+    return read
 
 
 def leaf_routes(routes: Iterable[BaseRoute]) -> Iterator[Route]:

@@ -22,6 +22,7 @@ from joinstream.http.run_streams import (
 )
 from joinstream.http.schemas.runs import RunBatch, RunCreate, RunOut, RunsCancel
 from joinstream.http.services import services
+from joinstream.services.runs import RunPurpose
 
 EVENT_STREAM = "text/event-stream"
 RUN_FIELDS = tuple(RunOut.__annotations__)
@@ -36,9 +37,16 @@ def _thread_id(request: Request) -> ThreadId | None:
     return ThreadId(path_uuid(request, "thread_id")) if "thread_id" in request.path_params else None
 
 
-async def _run(request: Request) -> Run:
+async def _run(request: Request, to: RunPurpose = "read") -> Run:
     run_id = RunId(path_uuid(request, "run_id"))
-    return await services(request).runs.get(_thread_id(request), run_id)
+    return await services(request).runs.get(_thread_id(request), run_id, to)
+
+
+async def _run_to_join(request: Request) -> tuple[Run, bool]:
+    """The run, and whether it is to be cancelled when the reader leaves."""
+    cancels = query_bool(request, "cancel_on_disconnect")
+    run = await _run(request)
+    return (await _run(request, "update") if cancels else run), cancels
 
 
 async def create_run(request: Request, body: RunCreate) -> Response:
@@ -79,7 +87,7 @@ async def create_runs(request: Request, body: RunBatch) -> Response:
 
 async def list_runs(request: Request) -> Response:
     thread_id = ThreadId(path_uuid(request, "thread_id"))
-    await services(request).threads.get(thread_id)
+    await services(request).threads.get(thread_id, to="search")
     found = await services(request).runs.search(
         thread_id,
         status=query_choice(request, "status", RUN_STATUSES),
@@ -95,34 +103,34 @@ async def get_run(request: Request) -> Response:
 
 
 async def delete_run(request: Request) -> Response:
-    await services(request).runs.delete(await _run(request))
+    await services(request).runs.delete(await _run(request, "delete"))
     return no_content()
 
 
 async def join_run(request: Request) -> Response:
-    run = await _run(request)
+    run, cancels = await _run_to_join(request)
     stateless = "thread_id" not in request.path_params
     return result_body(
         request,
         await services(request).run_streams.join(run, "now", only_end=True),
         stateless=stateless,
-        cancel_on_disconnect=query_bool(request, "cancel_on_disconnect"),
+        cancel_on_disconnect=cancels,
     )
 
 
 async def join_stream(request: Request) -> Response:
     cursor = cursor_of(request)
-    run = await _run(request)
+    run, cancels = await _run_to_join(request)
     return event_stream(
         request,
         await services(request).run_streams.join(run, cursor),
         stateless="thread_id" not in request.path_params,
-        cancel_on_disconnect=query_bool(request, "cancel_on_disconnect"),
+        cancel_on_disconnect=cancels,
     )
 
 
 async def cancel_run(request: Request) -> Response:
-    run = await _run(request)
+    run = await _run(request, "update")
     action = _action(request)
     reason = request.query_params.get("reason") or "cancelled by request"
     if not query_bool(request, "wait"):

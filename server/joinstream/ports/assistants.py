@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from joinstream.domain.access import Filter
 from joinstream.domain.assistants import (
     Assistant,
     AssistantOrder,
     AssistantVersion,
     SortDirection,
 )
-from joinstream.domain.ids import AssistantId, RunId
+from joinstream.domain.ids import AssistantId
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,19 @@ class AssistantChange:
 
 @dataclass(frozen=True, slots=True)
 class AssistantFilter:
-    """All that is given must hold; `name` is a part of the name in any case."""
+    """All that is given must hold; `name` is a part of the name in any case.
+
+    `visible` is what the caller may see.
+    """
 
     graph_id: str | None = None
     name: str | None = None
     metadata: dict[str, Any] | None = None
+    visible: Filter = None
 
 
 class AssistantStore(Protocol):
-    """Assistants and their versions."""
+    """Assistants and their versions. One that is not `visible` is as if it did not exist."""
 
     async def put_system(self, assistants: Sequence[NewAssistant]) -> None:
         """Create the missing ones; bring name and description of the unchanged ones up to date."""
@@ -61,7 +66,7 @@ class AssistantStore(Protocol):
         """None when the id is taken."""
         ...
 
-    async def get(self, assistant_id: AssistantId) -> Assistant | None: ...
+    async def get(self, assistant_id: AssistantId, visible: Filter) -> Assistant | None: ...
 
     async def search(
         self,
@@ -76,21 +81,25 @@ class AssistantStore(Protocol):
     async def count(self, wanted: AssistantFilter) -> int: ...
 
     async def add_version(
-        self, assistant_id: AssistantId, change: AssistantChange
+        self, assistant_id: AssistantId, change: AssistantChange, visible: Filter
     ) -> Assistant | None: ...
 
     async def versions(
-        self, assistant_id: AssistantId, metadata: dict[str, Any], *, limit: int, offset: int
+        self,
+        assistant_id: AssistantId,
+        metadata: dict[str, Any],
+        *,
+        limit: int,
+        offset: int,
+        visible: Filter,
     ) -> list[AssistantVersion]:
         """Newest first."""
         ...
 
-    async def set_latest(self, assistant_id: AssistantId, version: int) -> Assistant | None:
+    async def set_latest(
+        self, assistant_id: AssistantId, version: int, visible: Filter
+    ) -> Assistant | None:
         """None when the assistant has no such version."""
         ...
 
-    async def delete(self, assistant_id: AssistantId) -> bool: ...
-
-    async def active_runs(self, assistant_id: AssistantId) -> list[RunId]:
-        """Runs of the assistant that are pending or running."""
-        ...
+    async def delete(self, assistant_id: AssistantId, visible: Filter) -> bool: ...

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from joinstream.domain.ids import RunId, ThreadId
+from joinstream.domain.access import Filter
+from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run
 from joinstream.domain.runs import CancelAction, RunStatus
 
@@ -74,8 +75,11 @@ class RunStore(Protocol):
 
     async def create(self, new: NewRun, claimant: Claimant | None) -> Created: ...
 
-    async def get(self, thread_id: ThreadId | None, run_id: RunId) -> Run | None:
-        """The run, when it belongs to the thread (None: whatever thread)."""
+    async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
+        """The run, when it belongs to the thread (None: whatever thread) and that is visible.
+
+        A stateless run is visible by its own metadata.
+        """
         ...
 
     async def status(self, run_id: RunId) -> RunStatus | None: ...
@@ -89,9 +93,17 @@ class RunStore(Protocol):
         ...
 
     async def active(
-        self, statuses: list[str], thread_id: ThreadId | None, run_ids: list[RunId]
+        self,
+        statuses: list[str],
+        thread_id: ThreadId | None,
+        run_ids: list[RunId],
+        visible: Filter,
     ) -> list[Run]:
         """Runs in one of the statuses; of one thread and with these ids when they are given."""
+        ...
+
+    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Run]:
+        """Runs of the assistant that are pending or running."""
         ...
 
     async def cancel(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.runs import ThreadStatus
 from joinstream.domain.threads import Thread, ThreadFilter, ThreadQuery, ThreadTtl, Ttl
@@ -38,7 +39,7 @@ class LockedThread(Protocol):
 
 
 class ThreadStore(Protocol):
-    """Threads, and what hangs on them."""
+    """Threads, and what hangs on them. One that is not `visible` is as if it did not exist."""
 
     async def create(
         self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
@@ -46,7 +47,7 @@ class ThreadStore(Protocol):
         """None when the id is taken."""
         ...
 
-    async def get(self, thread_id: ThreadId) -> Thread | None: ...
+    async def get(self, thread_id: ThreadId, visible: Filter) -> Thread | None: ...
 
     async def ttl(self, thread_id: ThreadId) -> ThreadTtl | None: ...
 
@@ -55,16 +56,21 @@ class ThreadStore(Protocol):
     async def count(self, wanted: ThreadFilter) -> int: ...
 
     async def patch(
-        self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
+        self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None, visible: Filter
     ) -> Thread | None:
         """Merge the metadata; ttl None keeps what is set."""
         ...
 
-    async def copy(self, source: ThreadId, target: ThreadId) -> Thread | None:
-        """Copy the thread with its checkpoints; None when there is no source."""
+    async def copy(
+        self, source: ThreadId, target: ThreadId, metadata: dict[str, Any], visible: Filter
+    ) -> Thread | None:
+        """Copy the thread with its checkpoints; None when there is no source.
+
+        `metadata` is merged into the copy's.
+        """
         ...
 
-    async def delete(self, thread_id: ThreadId) -> Collection[RunId] | None:
+    async def delete(self, thread_id: ThreadId, visible: Filter) -> Collection[RunId] | None:
         """Delete the thread, its runs and its checkpoints at once.
 
         Returns the runs that were active, whose workers will find them gone; None when there is no
@@ -72,13 +78,15 @@ class ThreadStore(Protocol):
         """
         ...
 
-    async def prune_checkpoints(self, thread_id: ThreadId) -> bool:
+    async def prune_checkpoints(self, thread_id: ThreadId, visible: Filter) -> bool:
         """Keep only the latest checkpoint. False when the thread is unknown or busy."""
         ...
 
     async def of_assistant(self, assistant_id: AssistantId) -> list[ThreadId]: ...
 
-    def locked(self, thread_id: ThreadId) -> AbstractAsyncContextManager[LockedThread | None]:
+    def locked(
+        self, thread_id: ThreadId, visible: Filter
+    ) -> AbstractAsyncContextManager[LockedThread | None]:
         """Lock the thread for as long as the context lasts; None when there is no such thread."""
         ...
 

@@ -9,6 +9,7 @@ from langgraph.pregel import Pregel
 
 from joinstream.domain.assistants import Assistant
 from joinstream.errors import Unprocessable
+from joinstream.ports.access import Access
 from joinstream.project import GraphSchemas, Project, graph_schemas
 from joinstream.services.open_graph import Graph, opened_graph
 
@@ -18,8 +19,9 @@ log = structlog.get_logger(__name__)
 class AssistantGraphs:
     """Describes the graphs behind assistants. Every method raises GraphUnusable as a run would."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, access: Access) -> None:
         self._project = project
+        self._access = access
 
     async def drawing(self, assistant: Assistant, *, xray: bool | int) -> dict[str, Any]:
         """Nodes and edges; `xray` also draws the inside of subgraphs, that many levels deep.
@@ -56,7 +58,9 @@ class AssistantGraphs:
     def _opened(self, assistant: Assistant) -> AbstractAsyncContextManager[Graph]:
         configurable = assistant.config.get("configurable") or {}
         config = RunnableConfig(configurable=configurable)
-        return opened_graph(self._project, assistant.graph_id, config, "assistants.read")
+        caller = self._access.caller
+        user = caller.user if caller else None
+        return opened_graph(self._project, assistant.graph_id, config, "assistants.read", user=user)
 
 
 def _without_class(node: dict[str, Any]) -> dict[str, Any]:

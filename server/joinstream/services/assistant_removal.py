@@ -1,10 +1,6 @@
 """Deleting an assistant, with the runs and threads that hang on it."""
 
-from contextlib import suppress
-
 from joinstream.domain.ids import AssistantId
-from joinstream.errors import NotFound
-from joinstream.ports.assistants import AssistantStore
 from joinstream.services.assistants import Assistants
 from joinstream.services.runs import Runs
 from joinstream.services.threads import Threads
@@ -13,10 +9,7 @@ from joinstream.services.threads import Threads
 class AssistantRemoval:
     """The one use case of assistants that reaches beyond them."""
 
-    def __init__(
-        self, store: AssistantStore, assistants: Assistants, runs: Runs, threads: Threads
-    ) -> None:
-        self._store = store
+    def __init__(self, assistants: Assistants, runs: Runs, threads: Threads) -> None:
         self._assistants = assistants
         self._runs = runs
         self._threads = threads
@@ -27,9 +20,6 @@ class AssistantRemoval:
         Raises NotFound, and Conflict for the system assistant of a graph.
         """
         await self._assistants.delete(assistant_id)
-        for run_id in await self._store.active_runs(assistant_id):
-            with suppress(NotFound):  # it ended in the meantime
-                run = await self._runs.get(None, run_id)
-                await self._runs.cancel(run, "interrupt", "assistant deleted")
+        await self._runs.cancel_of_assistant(assistant_id)
         if delete_threads:
             await self._threads.delete_of_assistant(assistant_id)

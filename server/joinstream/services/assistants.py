@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+from joinstream.domain.access import Filter, metadata_of
 from joinstream.domain.assistants import (
     Assistant,
     AssistantOrder,
@@ -16,6 +17,7 @@ from joinstream.domain.assistants import (
 )
 from joinstream.domain.ids import AssistantId
 from joinstream.errors import Conflict, NotFound, Unprocessable
+from joinstream.ports.access import Access
 from joinstream.ports.assistants import (
     AssistantChange,
     AssistantFilter,
@@ -35,9 +37,11 @@ class Assistants:
         self,
         assistants: AssistantStore,
         project: Project,
+        access: Access,
     ) -> None:
         self._assistants = assistants
         self._project = project
+        self._access = access
         self._system_ids = {system_assistant_id(name): name for name in project.graph_ids}
         self._system_cache: dict[AssistantId, tuple[float, Assistant]] = {}
 
@@ -76,20 +80,27 @@ class Assistants:
     async def resolve(self, id_or_graph: str) -> Assistant:
         """The assistant a run is to be created for; at most one indexed lookup.
 
+        Who may run a graph may use its system assistant; others ask for `assistants.read`.
         Raises NotFound for an unknown UUID, Unprocessable for an unknown name.
         """
         assistant_id = self.identify(id_or_graph)
         cached = self._system_cache.get(assistant_id)
         if cached is not None and cached[0] > time.monotonic():
             return cached[1]
-        assistant = await self.get(assistant_id)
-        if assistant_id in self._system_ids:
-            self._system_cache[assistant_id] = (time.monotonic() + SYSTEM_CACHE_SECONDS, assistant)
+        if assistant_id not in self._system_ids:
+            return await self.get(assistant_id)
+        assistant = _found(await self._assistants.get(assistant_id, None), assistant_id)
+        self._system_cache[assistant_id] = (time.monotonic() + SYSTEM_CACHE_SECONDS, assistant)
         return assistant
 
     async def get(self, assistant_id: AssistantId) -> Assistant:
         """Raises NotFound."""
-        return _found(await self._assistants.get(assistant_id), assistant_id)
+        visible = await self._visible(assistant_id)
+        return _found(await self._assistants.get(assistant_id, visible), assistant_id)
+
+    async def _visible(self, assistant_id: AssistantId) -> Filter:
+        asked = {"assistant_id": assistant_id, "metadata": {}}
+        return await self._access.authorize("assistants", "read", asked)
 
     async def search(
         self,
@@ -102,6 +113,7 @@ class Assistants:
     ) -> tuple[list[Assistant], int]:
         """A page, and the number of all matches. Raises NotFound for an unknown graph."""
         self._require_graph(wanted.graph_id)
+        wanted = await self._as_far_as_visible(wanted, limit=limit, offset=offset)
         page = await self._assistants.search(
             wanted, limit=limit, offset=offset, sort_by=sort_by, sort_order=sort_order
         )
@@ -112,7 +124,21 @@ class Assistants:
     async def count(self, wanted: AssistantFilter) -> int:
         """Raises NotFound for an unknown graph."""
         self._require_graph(wanted.graph_id)
-        return await self._assistants.count(wanted)
+        return await self._assistants.count(
+            await self._as_far_as_visible(wanted, limit=0, offset=0)
+        )
+
+    async def _as_far_as_visible(
+        self, wanted: AssistantFilter, *, limit: int, offset: int
+    ) -> AssistantFilter:
+        asked = {
+            "graph_id": wanted.graph_id,
+            "metadata": dict(wanted.metadata or {}),
+            "limit": limit,
+            "offset": offset,
+        }
+        visible = await self._access.authorize("assistants", "search", asked)
+        return replace(wanted, metadata=metadata_of(asked) or wanted.metadata, visible=visible)
 
     async def create(self, new: NewAssistant, if_exists: IfExists) -> Assistant:
         """Raises NotFound for an unknown graph, Conflict when the id is taken,
@@ -120,11 +146,26 @@ class Assistants:
         """
         self._require_graph(new.graph_id)
         config, context = mirrored_settings(new.config, new.context)
-        created = await self._assistants.create(replace(new, config=config, context=context))
+        asked = {
+            "assistant_id": new.assistant_id,
+            "graph_id": new.graph_id,
+            "config": config,
+            "context": context,
+            "metadata": dict(new.metadata),
+            "if_exists": if_exists,
+            "name": new.name,
+            "description": new.description,
+        }
+        visible = await self._access.authorize("assistants", "create", asked)
+        created = await self._assistants.create(
+            replace(new, config=config, context=context, metadata=metadata_of(asked))
+        )
         if created is not None:
             return created
         if if_exists == "do_nothing":
-            return await self.get(new.assistant_id)
+            existing = await self._assistants.get(new.assistant_id, visible)
+            if existing is not None:
+                return existing
         raise Conflict(
             f"Assistant {new.assistant_id} exists already; "
             "send if_exists: do_nothing to get it instead."
@@ -138,38 +179,54 @@ class Assistants:
         if change.config is not None:
             config, context = mirrored_settings(change.config, change.context or {})
             change = replace(change, config=config, context=context)
+        asked = {
+            "assistant_id": assistant_id,
+            "graph_id": change.graph_id,
+            "config": change.config,
+            "context": change.context,
+            "metadata": dict(change.metadata or {}),
+            "name": change.name,
+            "description": change.description,
+        }
+        visible = await self._access.authorize("assistants", "update", asked)
+        change = replace(change, metadata=metadata_of(asked) or change.metadata)
+        changed = await self._assistants.add_version(assistant_id, change, visible)
         self._system_cache.pop(assistant_id, None)
-        changed = await self._assistants.add_version(assistant_id, change)
         return _found(changed, assistant_id)
 
     async def versions(
         self, assistant_id: AssistantId, metadata: dict[str, object], *, limit: int, offset: int
     ) -> Sequence[AssistantVersion]:
         """Newest first. Raises NotFound for an unknown assistant."""
+        visible = await self._visible(assistant_id)
         versions = await self._assistants.versions(
-            assistant_id, metadata, limit=limit, offset=offset
+            assistant_id, metadata, limit=limit, offset=offset, visible=visible
         )
         if not versions:
-            await self.get(assistant_id)
+            _found(await self._assistants.get(assistant_id, visible), assistant_id)
         return versions
 
     async def set_latest(self, assistant_id: AssistantId, version: int) -> Assistant:
         """Make an older version current again. Raises NotFound for an unknown one."""
+        asked = {"assistant_id": assistant_id, "version": version, "metadata": {}}
+        visible = await self._access.authorize("assistants", "update", asked)
+        changed = await self._assistants.set_latest(assistant_id, version, visible)
         self._system_cache.pop(assistant_id, None)
-        changed = await self._assistants.set_latest(assistant_id, version)
         if changed is None:
-            await self.get(assistant_id)
+            _found(await self._assistants.get(assistant_id, visible), assistant_id)
             raise NotFound(f"Assistant {assistant_id} has no version {version}.")
         return changed
 
     async def delete(self, assistant_id: AssistantId) -> None:
         """Raises NotFound, and Conflict for the system assistant of a graph."""
+        asked = {"assistant_id": assistant_id, "metadata": {}}
+        visible = await self._access.authorize("assistants", "delete", asked)
         if graph_id := self._system_ids.get(assistant_id):
             raise Conflict(
                 f"This is the system assistant of graph {graph_id!r}, which runs by graph name "
                 "use; to be rid of it, take the graph out of langgraph.json."
             )
-        if not await self._assistants.delete(assistant_id):
+        if not await self._assistants.delete(assistant_id, visible):
             raise _unknown(assistant_id)
 
     def _require_graph(self, graph_id: str | None) -> None:

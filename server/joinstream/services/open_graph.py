@@ -7,6 +7,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
+from langgraph_sdk.auth.types import BaseUser
 from langgraph_sdk.runtime import AccessContext
 
 from joinstream.domain.failures import failure_of
@@ -23,6 +24,7 @@ async def opened_graph(
     config: RunnableConfig,
     access_context: AccessContext,
     saver: BaseCheckpointSaver[Any] | None = None,
+    user: BaseUser | None = None,
 ) -> AsyncIterator[Graph]:
     """The graph, for as long as the context lasts.
 
@@ -36,7 +38,7 @@ async def opened_graph(
         )
     async with AsyncExitStack() as stack:
         opening = project.open_graph(
-            graph_id, config=config, access_context=access_context, checkpointer=saver
+            graph_id, config=config, access_context=access_context, user=user, checkpointer=saver
         )
         try:
             graph = await stack.enter_async_context(opening)

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
+from joinstream.domain.access import metadata_of
 from joinstream.domain.assistants import Assistant
-from joinstream.domain.ids import RunId, ThreadId, new_run_id, new_thread_id
+from joinstream.domain.ids import AssistantId, RunId, ThreadId, new_run_id, new_thread_id
 from joinstream.domain.run_record import NewRun, Run
 from joinstream.domain.run_request import (
     RunRequest,
@@ -19,11 +20,16 @@ from joinstream.domain.run_request import (
 from joinstream.domain.runs import CancelAction, is_terminal
 from joinstream.errors import BadRequest, Conflict, NotFound
 from joinstream.ports import EventLog, Signals
+from joinstream.ports.access import Access
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.runs import Claimant, Created, RunStore
 
 ResolveAssistant = Callable[[str], Awaitable[Assistant]]
 """By id or graph name. Raises NotFound for an unknown id, Unprocessable for an unknown name."""
+
+
+RunPurpose = Literal["read", "update", "delete"]
+"""What a run is fetched for, which is what the caller has to be allowed."""
 
 
 class LocalWorker(Protocol):
@@ -47,12 +53,13 @@ class Runs:
     signals: Signals
     events: EventLog
     checkpoints: Checkpoints
+    access: Access
     local_worker: LocalWorker | None = field(default=None)
 
     async def prepare(self, thread_id: ThreadId | None, request: RunRequest) -> NewRun:
         """Everything about the new run that does not depend on the thread's other runs.
 
-        Raises NotFound, Unprocessable or BadRequest; nothing is written.
+        Raises NotFound, Unprocessable, BadRequest or Forbidden; nothing is written.
         """
         assistant = await self.resolve_assistant(request.assistant)
         if request.context and sets_configurable(request.config):
@@ -71,7 +78,9 @@ class Runs:
             {} if sets_configurable(request.config) else assistant.context
         )
         own = {"graph_id": assistant.graph_id, "assistant_id": str(assistant.assistant_id)}
-        return NewRun(
+        if (caller := self.access.caller) is not None:
+            config = {**config, "configurable": {**config["configurable"], **caller.configurable()}}
+        new = NewRun(
             run_id=new_run_id(),
             thread_id=thread_id or new_thread_id(),
             temporary=temporary,
@@ -89,6 +98,29 @@ class Runs:
             },
             thread_metadata=own,
             thread_config=config_of_thread(request.config),
+        )
+        return await self._authorized(new, stateless=thread_id is None)
+
+    async def _authorized(self, new: NewRun, *, stateless: bool) -> NewRun:
+        """The run as the caller may create it."""
+        asked: dict[str, Any] = {
+            "thread_id": None if stateless else new.thread_id,
+            "assistant_id": new.assistant_id,
+            "run_id": new.run_id,
+            "status": "pending",
+            "metadata": dict(new.metadata),
+            "prevent_insert_if_inflight": new.multitask_strategy == "reject",
+            "multitask_strategy": new.multitask_strategy,
+            "if_not_exists": "create" if new.create_thread else "reject",
+            "after_seconds": new.delay_seconds,
+            "kwargs": new.kwargs,
+        }
+        visible = await self.access.authorize("threads", "create_run", asked)
+        if visible is not None and new.temporary:
+            # whose assistant it is says nothing of whose run it is
+            new = replace(new, assistant_metadata={})
+        return replace(
+            new, metadata=metadata_of(asked), kwargs=dict(asked["kwargs"]), visible=visible
         )
 
     async def create(self, new: NewRun) -> Run:
@@ -136,9 +168,11 @@ class Runs:
             )
         return created.run
 
-    async def get(self, thread_id: ThreadId | None, run_id: RunId) -> Run:
-        """Raises NotFound."""
-        run = await self.store.get(thread_id, run_id)
+    async def get(self, thread_id: ThreadId | None, run_id: RunId, to: RunPurpose = "read") -> Run:
+        """The run, for what the caller is going to do with it. Raises NotFound."""
+        asked: dict[str, Any] = {"thread_id": thread_id, "run_id": run_id, "metadata": {}}
+        visible = await self.access.authorize("threads", to, asked)
+        run = await self.store.get(thread_id, run_id, visible)
         if run is None:
             where = f" on thread {thread_id}" if thread_id else ""
             raise NotFound(f"Run {run_id} does not exist{where}.")
@@ -147,6 +181,7 @@ class Runs:
     async def search(
         self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
     ) -> list[Run]:
+        """Newest first. Whether the caller may see them, its thread decides: `Threads.get`."""
         return await self.store.search(thread_id, status=status, limit=limit, offset=offset)
 
     async def has_ended(self, run_id: RunId) -> bool:
@@ -177,14 +212,25 @@ class Runs:
         statuses: list[str] = (
             [status] if status in ("pending", "running") else ["pending", "running"]
         )
-        active = await self.store.active(statuses, thread_id, run_ids)
-        cancelled = 0
-        for run in active:
-            with suppress(NotFound):
-                await self.cancel(run, action, "cancelled by request")
-                cancelled += 1
-        if not cancelled:
+        asked: dict[str, Any] = {"thread_id": thread_id, "action": action, "metadata": {}}
+        visible = await self.access.authorize("threads", "update", asked)
+        active = await self.store.active(statuses, thread_id, run_ids, visible)
+        if not await self._cancel_all(active, action, "cancelled by request"):
             raise NotFound("None of these runs is active: there is nothing to cancel.")
+
+    async def cancel_of_assistant(self, assistant_id: AssistantId) -> None:
+        """Stop whatever the assistant is doing, for whomever, because it is deleted."""
+        active = await self.store.active_of_assistant(assistant_id)
+        await self._cancel_all(active, "interrupt", "assistant deleted")
+
+    async def _cancel_all(self, runs: list[Run], action: CancelAction, reason: str) -> int:
+        """How many were still active."""
+        cancelled = 0
+        for run in runs:
+            with suppress(NotFound):
+                await self.cancel(run, action, reason)
+                cancelled += 1
+        return cancelled
 
     async def delete(self, run: Run) -> None:
         """Remove the run and its checkpoints; an active one is rolled back, which does both."""

@@ -7,7 +7,7 @@ transaction as the row: no run can start in between, and no reader finds one wit
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -16,6 +16,7 @@ from langgraph.errors import EmptyInputError, InvalidUpdateError
 from langgraph.types import StateUpdate
 from langgraph_sdk.runtime import AccessContext
 
+from joinstream.domain.access import Filter
 from joinstream.domain.failures import failure_of
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.runs import thread_status_after
@@ -30,6 +31,7 @@ from joinstream.domain.storage import ThreadStorage
 from joinstream.domain.thread_state import thread_state
 from joinstream.domain.threads import Thread
 from joinstream.errors import BadRequest, Conflict, NotFound, RequestError
+from joinstream.ports.access import Access
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.threads import LockedThread, ThreadStore
 from joinstream.project import Project
@@ -67,10 +69,13 @@ class HistoryQuery:
 class ThreadStates:
     """Every use case of a thread's state."""
 
-    def __init__(self, threads: ThreadStore, checkpoints: Checkpoints, project: Project) -> None:
+    def __init__(
+        self, threads: ThreadStore, checkpoints: Checkpoints, project: Project, access: Access
+    ) -> None:
         self._threads = threads
         self._checkpoints = checkpoints
         self._project = project
+        self._access = access
 
     async def get(
         self, thread_id: ThreadId, checkpoint: Checkpoint, *, subgraphs: bool
@@ -79,7 +84,19 @@ class ThreadStates:
 
         Raises NotFound for an unknown thread, BadRequest for a namespace the graph does not have.
         """
-        thread = await self._thread(thread_id)
+        visible = await self._visible(thread_id, "read")
+        return await self.read(thread_id, checkpoint, subgraphs=subgraphs, visible=visible)
+
+    async def read(
+        self,
+        thread_id: ThreadId,
+        checkpoint: Checkpoint,
+        *,
+        subgraphs: bool,
+        visible: Filter = None,
+    ) -> StateView:
+        """As `get`, for a caller who has been allowed to."""
+        thread = await self._thread(thread_id, visible)
         if thread.graph_id is None:
             return empty_state_view(str(thread_id), checkpoint.get("checkpoint_id"))
         config = _config(thread, checkpoint)
@@ -90,7 +107,7 @@ class ThreadStates:
 
     async def history(self, thread_id: ThreadId, query: HistoryQuery) -> list[StateView]:
         """Newest first. Raises NotFound and BadRequest as `get` does."""
-        thread = await self._thread(thread_id)
+        thread = await self._thread(thread_id, await self._visible(thread_id, "read"))
         if thread.graph_id is None:
             return []
         config = _config(thread, query.checkpoint)
@@ -105,7 +122,7 @@ class ThreadStates:
 
     async def storage(self, thread_id: ThreadId) -> ThreadStorage:
         """The room that the thread's states take. Raises NotFound."""
-        await self._thread(thread_id)
+        await self._thread(thread_id, await self._visible(thread_id, "read"))
         return await self._checkpoints.storage(thread_id)
 
     async def update(
@@ -116,19 +133,20 @@ class ThreadStates:
         Raises NotFound; Conflict while a run is active; BadRequest for values or a node that do
         not fit the graph, and for a thread that no graph belongs to yet.
         """
-        return await self.update_in_bulk(
-            thread_id, [[StateUpdate(values, as_node)]], checkpoint=checkpoint
-        )
+        supersteps = [[StateUpdate(values, as_node)]]
+        visible = await self._visible(thread_id, "update")
+        return await self.write(thread_id, supersteps, checkpoint=checkpoint, visible=visible)
 
-    async def update_in_bulk(
+    async def write(
         self,
         thread_id: ThreadId,
         supersteps: Sequence[Sequence[StateUpdate]],
         *,
         checkpoint: Checkpoint | None = None,
+        visible: Filter = None,
     ) -> CheckpointView:
-        """As `update`, one checkpoint for each superstep."""
-        async with self._threads.locked(thread_id) as locked:
+        """As `update`, one checkpoint for each superstep, for a caller who has been allowed to."""
+        async with self._threads.locked(thread_id, visible) as locked:
             if locked is None:
                 raise _unknown(thread_id)
             _require_updatable(locked.thread)
@@ -148,8 +166,12 @@ class ThreadStates:
             await _record(locked, graph)
         return checkpoint_view(updated)
 
-    async def _thread(self, thread_id: ThreadId) -> Thread:
-        thread = await self._threads.get(thread_id)
+    async def _visible(self, thread_id: ThreadId, action: Literal["read", "update"]) -> Filter:
+        asked = {"thread_id": thread_id, "metadata": {}}
+        return await self._access.authorize("threads", action, asked)
+
+    async def _thread(self, thread_id: ThreadId, visible: Filter) -> Thread:
+        thread = await self._threads.get(thread_id, visible)
         if thread is None:
             raise _unknown(thread_id)
         return thread
@@ -162,7 +184,9 @@ class ThreadStates:
         saver: BaseCheckpointSaver[Any],
     ) -> AbstractAsyncContextManager[Graph]:
         assert thread.graph_id is not None
-        return opened_graph(self._project, thread.graph_id, config, access_context, saver)
+        caller = self._access.caller
+        user = caller.user if caller else None
+        return opened_graph(self._project, thread.graph_id, config, access_context, saver, user)
 
 
 async def _record(locked: LockedThread, graph: Graph) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from joinstream.domain.access import Filter
 from joinstream.domain.assistants import (
     ASSISTANT_FIELDS,
     SYSTEM_METADATA,
@@ -14,7 +15,7 @@ from joinstream.domain.assistants import (
     AssistantVersion,
     SortDirection,
 )
-from joinstream.domain.ids import AssistantId, RunId
+from joinstream.domain.ids import AssistantId
 from joinstream.ports.assistants import AssistantChange, AssistantFilter, NewAssistant
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
@@ -55,8 +56,8 @@ class PostgresAssistants:
             new.metadata,
         )
 
-    async def get(self, assistant_id: AssistantId) -> Assistant | None:
-        return await self._one("get", assistant_id)
+    async def get(self, assistant_id: AssistantId, visible: Filter) -> Assistant | None:
+        return await self._one("get", assistant_id, visible)
 
     async def search(
         self,
@@ -73,6 +74,7 @@ class PostgresAssistants:
             wanted.graph_id,
             wanted.name,
             wanted.metadata,
+            wanted.visible,
             limit,
             offset,
         )
@@ -80,12 +82,12 @@ class PostgresAssistants:
 
     async def count(self, wanted: AssistantFilter) -> int:
         count: int = await self._database.fetchval(
-            _matching("count"), wanted.graph_id, wanted.name, wanted.metadata
+            _matching("count"), wanted.graph_id, wanted.name, wanted.metadata, wanted.visible
         )
         return count
 
     async def add_version(
-        self, assistant_id: AssistantId, change: AssistantChange
+        self, assistant_id: AssistantId, change: AssistantChange, visible: Filter
     ) -> Assistant | None:
         return await self._one(
             "add_version",
@@ -96,25 +98,31 @@ class PostgresAssistants:
             change.config,
             change.context,
             change.metadata,
+            visible,
         )
 
     async def versions(
-        self, assistant_id: AssistantId, metadata: dict[str, Any], *, limit: int, offset: int
+        self,
+        assistant_id: AssistantId,
+        metadata: dict[str, Any],
+        *,
+        limit: int,
+        offset: int,
+        visible: Filter,
     ) -> list[AssistantVersion]:
         rows = await self._database.fetch(
-            _QUERIES["versions"], assistant_id, metadata, limit, offset
+            _QUERIES["versions"], assistant_id, metadata, limit, offset, visible
         )
         return [AssistantVersion(**{name: row[name] for name in _VERSION_FIELDS}) for row in rows]
 
-    async def set_latest(self, assistant_id: AssistantId, version: int) -> Assistant | None:
-        return await self._one("set_latest", assistant_id, version)
+    async def set_latest(
+        self, assistant_id: AssistantId, version: int, visible: Filter
+    ) -> Assistant | None:
+        return await self._one("set_latest", assistant_id, version, visible)
 
-    async def delete(self, assistant_id: AssistantId) -> bool:
-        return await self._database.fetchval(_QUERIES["delete"], assistant_id) is not None
-
-    async def active_runs(self, assistant_id: AssistantId) -> list[RunId]:
-        rows = await self._database.fetch(_QUERIES["active_runs"], assistant_id)
-        return [row["run_id"] for row in rows]
+    async def delete(self, assistant_id: AssistantId, visible: Filter) -> bool:
+        deleted = await self._database.fetchval(_QUERIES["delete"], assistant_id, visible)
+        return deleted is not None
 
     async def _one(self, query: str, *arguments: Any) -> Assistant | None:
         row = await self._database.fetchrow(_QUERIES[query], *arguments)

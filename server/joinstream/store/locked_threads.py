@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from joinstream.checkpoint.saver import PostgresSaver
+from joinstream.domain.access import Filter
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.runs import ACTIVE, ThreadStatus
 from joinstream.domain.threads import THREAD_FIELDS, Thread, TtlStrategy
@@ -77,10 +78,12 @@ class LockedThreads:
         self._saver_on = saver_on
 
     @asynccontextmanager
-    async def one(self, thread_id: ThreadId) -> AsyncIterator[PostgresLockedThread | None]:
-        """None when there is no such thread."""
+    async def one(
+        self, thread_id: ThreadId, visible: Filter
+    ) -> AsyncIterator[PostgresLockedThread | None]:
+        """None when there is no such thread, or it is not visible."""
         async with self._transaction() as (connection, database):
-            row = await database.fetchrow(thread_query("lock"), thread_id)
+            row = await database.fetchrow(thread_query("lock"), thread_id, visible)
             yield self._locked(connection, database, row) if row else None
 
     @asynccontextmanager

@@ -6,7 +6,8 @@ from typing import Literal
 
 import asyncpg
 
-from joinstream.domain.ids import RunId, ThreadId
+from joinstream.domain.access import Filter
+from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run
 from joinstream.domain.runs import CancelAction, RunStatus
 from joinstream.domain.threads import Ttl
@@ -23,6 +24,16 @@ from joinstream.store.database import Database
 from joinstream.store.threads import ttl_columns
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "runs.sql")
+
+
+def _for_caller(query: str, filter: str) -> str:
+    """The query, with the condition whose filter is this argument."""
+    condition = _QUERIES["visible"].replace("{filter}", filter)
+    return _QUERIES[query].replace("{visible}", condition)
+
+
+_GET = _for_caller("get", "$3")
+_ACTIVE = _for_caller("active", "$4")
 
 
 def _run(row: asyncpg.Record) -> Run:
@@ -55,12 +66,13 @@ class PostgresRuns:
             claimant.worker if claimant else None,
             claimant.lease_seconds if claimant else None,
             *ttl_columns(self._default_ttl),
+            new.visible,
         )
         run = _run(row) if row["run_id"] else None
         return Created(row["outcome"], run, row["other_run"])
 
-    async def get(self, thread_id: ThreadId | None, run_id: RunId) -> Run | None:
-        row = await self._database.fetchrow(_QUERIES["get"], run_id, thread_id)
+    async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
+        row = await self._database.fetchrow(_GET, run_id, thread_id, visible)
         return _run(row) if row else None
 
     async def status(self, run_id: RunId) -> RunStatus | None:
@@ -78,9 +90,17 @@ class PostgresRuns:
         return [_run(row) for row in rows]
 
     async def active(
-        self, statuses: list[str], thread_id: ThreadId | None, run_ids: list[RunId]
+        self,
+        statuses: list[str],
+        thread_id: ThreadId | None,
+        run_ids: list[RunId],
+        visible: Filter,
     ) -> list[Run]:
-        rows = await self._database.fetch(_QUERIES["active"], statuses, thread_id, run_ids)
+        rows = await self._database.fetch(_ACTIVE, statuses, thread_id, run_ids, visible)
+        return [_run(row) for row in rows]
+
+    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Run]:
+        rows = await self._database.fetch(_QUERIES["active_of_assistant"], assistant_id)
         return [_run(row) for row in rows]
 
     async def cancel(

@@ -90,6 +90,7 @@ def _asked(wanted: ThreadFilter) -> list[str]:
         "by_values": wanted.values,
         "by_status": wanted.status,
         "by_ids": wanted.ids,
+        "by_caller": wanted.visible,
     }
     return [name for name, argument in given.items() if argument is not None]
 
@@ -111,4 +112,4 @@ def _order(query: ThreadQuery) -> str:
 
 
 def _arguments(wanted: ThreadFilter) -> tuple[Any, ...]:
-    return wanted.metadata, wanted.values, wanted.ids
+    return wanted.metadata, wanted.values, wanted.ids, wanted.visible

@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.threads import Thread, ThreadFilter, ThreadQuery, ThreadTtl, Ttl
 from joinstream.ports.threads import ThreadPage
@@ -36,8 +37,8 @@ class PostgresThreads:
             "create", thread_id, metadata, *ttl_columns(ttl or self._default_ttl)
         )
 
-    async def get(self, thread_id: ThreadId) -> Thread | None:
-        return await self._one("get", thread_id)
+    async def get(self, thread_id: ThreadId, visible: Filter) -> Thread | None:
+        return await self._one("get", thread_id, visible)
 
     async def ttl(self, thread_id: ThreadId) -> ThreadTtl | None:
         row = await self._database.fetchrow(thread_query("ttl"), thread_id)
@@ -50,26 +51,28 @@ class PostgresThreads:
         return await count_threads(self._database, wanted)
 
     async def patch(
-        self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
+        self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None, visible: Filter
     ) -> Thread | None:
-        return await self._one("patch", thread_id, metadata, *ttl_columns(ttl))
+        return await self._one("patch", thread_id, metadata, *ttl_columns(ttl), visible)
 
-    async def copy(self, source: ThreadId, target: ThreadId) -> Thread | None:
-        async with self.locked(source) as locked:
+    async def copy(
+        self, source: ThreadId, target: ThreadId, metadata: dict[str, Any], visible: Filter
+    ) -> Thread | None:
+        async with self.locked(source, visible) as locked:
             if locked is None:
                 return None
-            row = await locked.database.fetchrow(thread_query("copy"), source, target)
+            row = await locked.database.fetchrow(thread_query("copy"), source, target, metadata)
             await locked.checkpointer.acopy_thread(str(source), str(target))
             return thread_of(row)
 
-    async def delete(self, thread_id: ThreadId) -> list[RunId] | None:
-        async with self.locked(thread_id) as locked:
+    async def delete(self, thread_id: ThreadId, visible: Filter) -> list[RunId] | None:
+        async with self.locked(thread_id, visible) as locked:
             if locked is None:
                 return None
             return await locked.delete()
 
-    async def prune_checkpoints(self, thread_id: ThreadId) -> bool:
-        async with self.locked(thread_id) as locked:
+    async def prune_checkpoints(self, thread_id: ThreadId, visible: Filter) -> bool:
+        async with self.locked(thread_id, visible) as locked:
             if locked is None or locked.thread.status == "busy":
                 return False
             await locked.keep_latest()
@@ -80,9 +83,9 @@ class PostgresThreads:
         return [row["thread_id"] for row in rows]
 
     def locked(
-        self, thread_id: ThreadId
+        self, thread_id: ThreadId, visible: Filter
     ) -> AbstractAsyncContextManager[PostgresLockedThread | None]:
-        return self._locked.one(thread_id)
+        return self._locked.one(thread_id, visible)
 
     async def _one(self, query: str, *arguments: Any) -> Thread | None:
         row = await self._database.fetchrow(thread_query(query), *arguments)

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from joinstream.domain.events import FrameKind
+from joinstream.domain.identity import user_of
 from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
 from joinstream.domain.thread_state import NO_STATE, ThreadState, thread_state
@@ -149,6 +150,7 @@ class _Execution:
             run.graph_id,
             config=config,
             access_context="threads.create_run",
+            user=user_of(config["configurable"]),
             context=kwargs["context"],
             checkpointer=saver,
         ) as graph:
@@ -181,6 +183,7 @@ class _Execution:
                 self._run.graph_id,
                 config=config,
                 access_context="threads.read",
+                user=user_of(self._kwargs["config"]["configurable"]),
                 checkpointer=self._parts.checkpoints.saver(),
             ) as graph:
                 return thread_state(await graph.aget_state(config))

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from joinstream import __version__
 from joinstream.domain.commands import as_command
+from joinstream.domain.identity import USER_KEY, user_of
 from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
 from joinstream.domain.run_request import CHECKPOINT_KEYS
@@ -37,6 +38,8 @@ def run_config(
         "graph_id": run.graph_id,
         "assistant_id": str(run.assistant_id),
     }
+    if (user := user_of(configurable)) is not None:
+        configurable[USER_KEY] = user
     if resuming:
         for key in CHECKPOINT_KEYS:
             configurable.pop(key, None)

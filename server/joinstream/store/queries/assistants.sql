@@ -35,18 +35,20 @@ with created as (
 select * from created;
 
 -- name: get
-select * from assistants where assistant_id = $1;
+select * from assistants
+where assistant_id = $1 and ($2::jsonb[] is null or metadata @> any ($2));
 
 -- name: matching
 -- Not a statement: the condition that search and count share.
 ($1::text is null or graph_id = $1)
 and ($2::text is null or position(lower($2) in lower(name)) > 0)
-and ($3::jsonb is null or metadata @> $3);
+and ($3::jsonb is null or metadata @> $3)
+and ($4::jsonb[] is null or metadata @> any ($4));
 
 -- name: search
 -- One page; the store fills in the condition and the order.
 select * from assistants where {matching}
-order by {order} limit $4 offset $5;
+order by {order} limit $5 offset $6;
 
 -- name: count
 select count(*) from assistants where {matching};
@@ -65,7 +67,7 @@ with changed as (
         version = last_version + 1,
         last_version = last_version + 1,
         updated_at = now()
-    where assistant_id = $1
+    where assistant_id = $1 and ($8::jsonb[] is null or metadata @> any ($8))
     returning *
 ), remembered as (
     insert into assistant_versions (
@@ -76,9 +78,11 @@ with changed as (
 select * from changed;
 
 -- name: versions
--- Newest first.
+-- Newest first. Who may see an assistant may see what it was.
 select * from assistant_versions
 where assistant_id = $1 and metadata @> $2
+  and ($5::jsonb[] is null or exists (
+      select from assistants a where a.assistant_id = $1 and a.metadata @> any ($5)))
 order by version desc limit $3 offset $4;
 
 -- name: set_latest
@@ -88,11 +92,11 @@ set version = v.version, graph_id = v.graph_id, name = v.name, description = v.d
     config = v.config, context = v.context, metadata = v.metadata, updated_at = now()
 from assistant_versions v
 where a.assistant_id = $1 and v.assistant_id = a.assistant_id and v.version = $2
+  and ($3::jsonb[] is null or a.metadata @> any ($3))
 returning a.*;
 
 -- name: delete
 -- Its versions go with it.
-delete from assistants where assistant_id = $1 returning assistant_id;
-
--- name: active_runs
-select run_id from runs where assistant_id = $1 and status in ('pending', 'running');
+delete from assistants
+where assistant_id = $1 and ($2::jsonb[] is null or metadata @> any ($2))
+returning assistant_id;

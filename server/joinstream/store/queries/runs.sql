@@ -4,11 +4,21 @@
 -- Create a run, and claim it at once when a worker is given.
 select outcome, other_run, (run).*
 from create_run_v1(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
 -- name: get
--- One run, of a certain thread unless that is null.
-select * from runs where run_id = $1 and ($2::uuid is null or thread_id = $2);
+-- One run, of a certain thread unless that is null, if the caller may see it.
+select r.* from runs r
+where r.run_id = $1 and ($2::uuid is null or r.thread_id = $2)
+  and {visible};
+
+-- name: visible
+-- Not a statement: whether the caller may see run r, which its thread decides if it has one.
+case when {filter}::jsonb[] is null then true
+     when r.temporary then r.metadata @> any ({filter})
+     else exists (
+         select from threads t where t.thread_id = r.thread_id and t.metadata @> any ({filter}))
+end;
 
 -- name: status
 -- How a run stands.
@@ -26,10 +36,17 @@ order by created_at desc, run_id desc
 limit $3 offset $4;
 
 -- name: active
--- Active runs in certain statuses, of a thread and with ids unless these are null or empty.
-select * from runs
-where status in ('pending', 'running') and status = any($1)
-  and ($2::uuid is null or thread_id = $2) and (cardinality($3::uuid[]) = 0 or run_id = any($3));
+-- Active runs in certain statuses, of a thread and with ids unless these are null or empty, that the
+-- caller may see.
+select r.* from runs r
+where r.status in ('pending', 'running') and r.status = any($1)
+  and ($2::uuid is null or r.thread_id = $2)
+  and (cardinality($3::uuid[]) = 0 or r.run_id = any($3))
+  and {visible};
+
+-- name: active_of_assistant
+-- Active runs of an assistant.
+select * from runs where assistant_id = $1 and status in ('pending', 'running');
 
 -- name: cancel
 -- Ask a run to stop, or end it at once while it is pending.

@@ -1,9 +1,9 @@
 -- Searching for threads.
 
 -- name: typed
--- Not a statement, like the next four: what search and count ask for is put together from them.
+-- Not a statement, like the next five: what search and count ask for is put together from them.
 -- Always true; tells Postgres the types of the arguments that no other condition uses.
-(true or $1::jsonb is null or $2::jsonb is null or $3::uuid[] is null);
+(true or $1::jsonb is null or $2::jsonb is null or $3::uuid[] is null or $4::jsonb[] is null);
 
 -- name: by_metadata
 metadata @> $1;
@@ -18,23 +18,26 @@ status = '{status}';
 -- name: by_ids
 thread_id = any ($3);
 
+-- name: by_caller
+metadata @> any ($4);
+
 -- name: search
--- One page. Large columns are read only when selected ($6); $7 lists what to extract.
+-- One page. Large columns are read only when selected ($7); $8 lists what to extract.
 -- The store fills in where to look, the condition and the order.
 select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
-       case when 'config' = any ($6::text[]) then config end as config,
-       case when 'values' = any ($6::text[]) then "values" end as "values",
-       case when 'interrupts' = any ($6::text[]) then interrupts end as interrupts,
+       case when 'config' = any ($7::text[]) then config end as config,
+       case when 'values' = any ($7::text[]) then "values" end as "values",
+       case when 'interrupts' = any ($7::text[]) then interrupts end as interrupts,
        (
            select jsonb_object_agg(e.alias, case e.root
                when 'values' then threads."values"
                when 'metadata' then threads.metadata
                when 'config' then threads.config
                when 'interrupts' then threads.interrupts end #> e.path)
-           from jsonb_to_recordset($7::jsonb) as e (alias text, root text, path text[])
+           from jsonb_to_recordset($8::jsonb) as e (alias text, root text, path text[])
        ) as extracted
 from {among}
-order by {order} limit $4 offset $5;
+order by {order} limit $5 offset $6;
 
 -- name: in_order
 -- Not a statement: where to look for a page whose condition and order one index serves.
@@ -50,5 +53,5 @@ threads where {matching};
 (select * from threads where {matching} offset 0) as threads;
 
 -- name: count
--- At most $4; null: all.
-select count(*) from (select from threads where {matching} limit $4) as matches;
+-- At most $5; null: all.
+select count(*) from (select from threads where {matching} limit $5) as matches;

@@ -11,11 +11,14 @@ on conflict do nothing
 returning {columns};
 
 -- name: get
-select {columns} from threads where thread_id = $1;
+select {columns} from threads
+where thread_id = $1 and ($2::jsonb[] is null or metadata @> any ($2));
 
 -- name: lock
 -- The thread, with its row locked until the transaction ends.
-select {columns} from threads where thread_id = $1 for update;
+select {columns} from threads
+where thread_id = $1 and ($2::jsonb[] is null or metadata @> any ($2))
+for update;
 
 -- name: ttl
 select ttl_strategy, ttl_minutes, updated_at + make_interval(secs => ttl_minutes * 60) as expires_at
@@ -27,7 +30,7 @@ set metadata = metadata || $2,
     ttl_strategy = coalesce($3, ttl_strategy),
     ttl_minutes = coalesce($4, ttl_minutes),
     updated_at = now()
-where thread_id = $1
+where thread_id = $1 and ($5::jsonb[] is null or metadata @> any ($5))
 returning {columns};
 
 -- name: copy
@@ -36,7 +39,7 @@ insert into threads (
     thread_id, status, metadata, config, "values", interrupts, state_updated_at,
     ttl_strategy, ttl_minutes)
 select $2, case when interrupts = '{}' then 'idle' else 'interrupted' end,
-       metadata, config, "values", interrupts, state_updated_at, ttl_strategy, ttl_minutes
+       metadata || $3, config, "values", interrupts, state_updated_at, ttl_strategy, ttl_minutes
 from threads where thread_id = $1
 returning {columns};
 
