@@ -1,22 +1,29 @@
-"""The API of a real application, in this process, without a worker.
+"""The API of a real application, in this process, without a worker unless one is asked for.
 
-Runs that a test creates stay pending; where a test needs an executed graph, it executes it itself.
+Without a worker, runs stay pending; where a test needs an executed graph, it executes it itself.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 from langgraph_sdk.client import LangGraphClient
+from starlette.applications import Starlette
 
 from joinstream.app import create_app
 from joinstream.backends import Backends, open_backends
+from joinstream.processes.loops import on_another_thread
 from joinstream.project import Project, load_project
-from joinstream.settings import load_settings
+from joinstream.services.runs import LocalWorker
+from joinstream.settings import Settings, load_settings
 from joinstream.streams.memory import MemoryStreams
+from joinstream.worker.main import running_worker
+from joinstream.worker.watchdog import LoopWatchdog
+from joinstream.worker.worker import Worker
 
 GRAPHS = Path(__file__).parents[2] / "graphs" / "langgraph.json"
 TEST_GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
@@ -27,10 +34,18 @@ TEST_GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
 class Api:
     """One application: by plain HTTP, by the official client, and from within."""
 
+    app: Starlette
     http: httpx.AsyncClient
     client: LangGraphClient
     backends: Backends
     project: Project
+
+    def client_with(self, headers: dict[str, str]) -> LangGraphClient:
+        """The official client of somebody who sends these headers. It need not be closed."""
+        transport = httpx.ASGITransport(self.app)
+        return LangGraphClient(
+            httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+        )
 
     async def execute(self, graph_id: str, thread_id: str, given: Any) -> None:
         """Execute a graph on a thread as a worker would, until it ends or is interrupted."""
@@ -46,17 +61,45 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    database_uri: str, *, config: Path = GRAPHS, **settings: Any
+    database_uri: str, *, config: Path = GRAPHS, worker: bool = False, **settings: Any
 ) -> AsyncIterator[Api]:
     """Start an application on the example graphs, or on others; `settings` by field name."""
     loaded = load_settings(database_uri=database_uri, **settings)
     project = load_project(config)
-    async with open_backends(
-        loaded, project, application_name="test", memory_bus=MemoryStreams()
-    ) as backends:
-        app = create_app(loaded, project, backends)
+    memory = MemoryStreams()
+    async with AsyncExitStack() as stack:
+        backends = await stack.enter_async_context(
+            open_backends(loaded, project, application_name="test", memory_bus=memory)
+        )
+        local_worker = (
+            await stack.enter_async_context(_running_worker(loaded, project, memory))
+            if worker
+            else None
+        )
+        app = create_app(loaded, project, backends, local_worker=local_worker)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+        )
+        yield Api(app, http, LangGraphClient(http), backends, project)
+
+
+@asynccontextmanager
+async def _running_worker(
+    settings: Settings, project: Project, memory: MemoryStreams
+) -> AsyncIterator[LocalWorker]:
+    """A worker in a thread of its own, as `joinstream dev` has it."""
+
+    @asynccontextmanager
+    async def open_worker() -> AsyncIterator[Worker]:
+        watchdog = LoopWatchdog(asyncio.get_running_loop())
         async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,
+            open_backends(
+                settings, project, application_name="test worker", memory_bus=memory
+            ) as backends,
+            running_worker(settings, project, backends, watchdog=watchdog) as worker,
         ):
-            yield Api(http, LangGraphClient(http), backends, project)
+            yield worker
+
+    async with on_another_thread(open_worker, "worker") as worker:
+        yield worker

@@ -69,7 +69,7 @@ class PostgresThreadSweeps:
         )
 
     async def _thin_out_one(self, thread_id: ThreadId, keep: int) -> bool:
-        async with self._locked.one(thread_id) as locked:
+        async with self._locked.one(thread_id, None) as locked:
             if locked is None or locked.thread.status == "busy":
                 return False
             await locked.keep_newest(keep)

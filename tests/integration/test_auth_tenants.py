@@ -1,0 +1,318 @@
+"""Every route, asked by the owner, by another tenant and by nobody. Each cell is asserted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from joinstream.http.routing import leaf_routes
+from tests.support.api import Api, running_api
+from tests.support.postgres import PostgresForTests
+
+TENANTS = Path(__file__).parents[1] / "support" / "tenants" / "langgraph.json"
+ANN = {"authorization": "Bearer ann-key"}
+BOB = {"authorization": "Bearer bob-key"}
+NOBODY: dict[str, str] = {}
+SECRET = "only ann may read this"
+PUBLIC = {"/", "/ok", "/info", "/docs", "/openapi.json"}
+
+
+@dataclass(frozen=True)
+class Things:
+    """What Ann has: a thread with a run that is over, an assistant, runs that have not begun."""
+
+    thread_id: str
+    run_id: str
+    checkpoint_id: str
+    assistant_id: str
+    waiting_thread_id: str
+    waiting_run_id: str
+    stateless_run_id: str
+    waiting_stateless_run_id: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A request, made of Ann's things, and the statuses that she and Bob get.
+
+    `path_ids` says which of the things stand in the path.
+    """
+
+    ann: int
+    bob: int
+    body: Callable[[Things], Any] | None = None
+    path_ids: dict[str, str] = field(default_factory=dict)
+
+
+def new_run(things: Things) -> dict[str, Any]:
+    return {"assistant_id": "echo", "input": {"text": "hi"}}
+
+
+def run_of_anns_assistant(things: Things) -> dict[str, Any]:
+    return {"assistant_id": things.assistant_id, "input": {"text": "hi"}}
+
+
+def taken(name: Literal["thread_id", "assistant_id"]) -> Callable[[Things], dict[str, Any]]:
+    """Creates what exists already, and would like to have it."""
+    return lambda things: {
+        name: getattr(things, name),
+        "graph_id": "echo",
+        "if_exists": "do_nothing",
+    }
+
+
+def nothing(_: Things) -> dict[str, Any]:
+    return {}
+
+
+WAITING = {"thread_id": "waiting_thread_id", "run_id": "waiting_run_id"}
+STATELESS = {"run_id": "stateless_run_id"}
+WAITING_STATELESS = {"run_id": "waiting_stateless_run_id"}
+
+CELLS: dict[str, Cell] = {
+    "POST /assistants": Cell(200, 409, taken("assistant_id")),
+    "POST /assistants/search": Cell(200, 200, nothing),
+    "POST /assistants/count": Cell(200, 200, nothing),
+    "GET /assistants/{assistant_id}": Cell(200, 404),
+    "PATCH /assistants/{assistant_id}": Cell(200, 404, lambda _: {"name": "renamed"}),
+    "DELETE /assistants/{assistant_id}": Cell(204, 404),
+    "POST /assistants/{assistant_id}/versions": Cell(200, 404, nothing),
+    "POST /assistants/{assistant_id}/latest": Cell(200, 404, lambda _: {"version": 1}),
+    "GET /assistants/{assistant_id}/graph": Cell(200, 404),
+    "GET /assistants/{assistant_id}/schemas": Cell(200, 404),
+    "GET /assistants/{assistant_id}/subgraphs": Cell(200, 404),
+    "GET /assistants/{assistant_id}/subgraphs/{namespace}": Cell(200, 404),
+    "POST /threads": Cell(200, 409, taken("thread_id")),
+    "POST /threads/search": Cell(200, 200, nothing),
+    "POST /threads/count": Cell(200, 200, nothing),
+    "POST /threads/prune": Cell(200, 200, lambda things: {"thread_ids": [things.thread_id]}),
+    "GET /threads/{thread_id}": Cell(200, 404),
+    "PATCH /threads/{thread_id}": Cell(200, 404, lambda _: {"metadata": {"a": 1}}),
+    "DELETE /threads/{thread_id}": Cell(204, 404),
+    "POST /threads/{thread_id}/copy": Cell(200, 404),
+    "GET /threads/{thread_id}/state": Cell(200, 404),
+    "POST /threads/{thread_id}/state": Cell(200, 404, lambda _: {"values": {"text": "new"}}),
+    "GET /threads/{thread_id}/state/{checkpoint_id}": Cell(200, 404),
+    "POST /threads/{thread_id}/state/checkpoint": Cell(
+        200, 404, lambda things: {"checkpoint": {"checkpoint_id": things.checkpoint_id}}
+    ),
+    "GET /threads/{thread_id}/history": Cell(200, 404),
+    "POST /threads/{thread_id}/history": Cell(200, 404, nothing),
+    "GET /threads/{thread_id}/storage": Cell(200, 404),
+    "GET /threads/{thread_id}/runs": Cell(200, 404),
+    "POST /threads/{thread_id}/runs": Cell(200, 404, new_run),
+    "POST /threads/{thread_id}/runs/stream": Cell(200, 404, new_run),
+    "POST /threads/{thread_id}/runs/wait": Cell(200, 404, new_run),
+    "GET /threads/{thread_id}/runs/{run_id}": Cell(200, 404),
+    "DELETE /threads/{thread_id}/runs/{run_id}": Cell(204, 404),
+    "GET /threads/{thread_id}/runs/{run_id}/join": Cell(200, 404),
+    "GET /threads/{thread_id}/runs/{run_id}/stream": Cell(200, 404),
+    "POST /threads/{thread_id}/runs/{run_id}/cancel": Cell(202, 404, path_ids=WAITING),
+    "POST /runs": Cell(200, 404, run_of_anns_assistant),
+    "POST /runs/stream": Cell(200, 404, run_of_anns_assistant),
+    "POST /runs/wait": Cell(200, 404, run_of_anns_assistant),
+    "POST /runs/batch": Cell(200, 404, lambda things: [run_of_anns_assistant(things)]),
+    "POST /runs/cancel": Cell(
+        204,
+        404,
+        lambda things: {"thread_id": things.waiting_thread_id, "run_ids": [things.waiting_run_id]},
+    ),
+    "GET /runs/{run_id}": Cell(200, 404, path_ids=STATELESS),
+    "DELETE /runs/{run_id}": Cell(204, 404, path_ids=STATELESS),
+    "GET /runs/{run_id}/join": Cell(200, 404, path_ids=STATELESS),
+    "GET /runs/{run_id}/stream": Cell(200, 404, path_ids=STATELESS),
+    "POST /runs/{run_id}/cancel": Cell(202, 404, path_ids=WAITING_STATELESS),
+}
+
+every_route = pytest.mark.parametrize("route", CELLS)
+
+
+@pytest.fixture(scope="module")
+async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
+    uri = await postgres.fresh_database()
+    async with running_api(uri, config=TENANTS, worker=True) as running:
+        yield running
+    await postgres.drop_database(uri)
+
+
+@pytest.fixture
+async def things(api: Api) -> Things:
+    """Made anew for each cell, because the owner's requests use them up."""
+    ann = api.client_with(ANN)
+    thread, waiting, assistant = await asyncio.gather(
+        ann.threads.create(),
+        ann.threads.create(),
+        ann.assistants.create("echo", metadata={"note": SECRET}),
+    )
+    later: Any = {"assistant_id": "echo", "input": {"text": SECRET}, "after_seconds": 3600}
+    waiting_run = await ann.runs.create(waiting["thread_id"], **later)
+    waiting_stateless_run = await ann.runs.create(None, **later)
+    await ann.runs.wait(thread["thread_id"], "echo", input={"text": SECRET})
+    stateless_run = await ann.runs.create(None, "echo", input={"text": SECRET})
+    await api.http.get(f"/runs/{stateless_run['run_id']}/join", headers=ANN)
+    state = await ann.threads.get_state(thread["thread_id"])
+    runs = await ann.runs.list(thread["thread_id"])
+    return Things(
+        thread_id=thread["thread_id"],
+        run_id=runs[0]["run_id"],
+        checkpoint_id=str(state["checkpoint"]["checkpoint_id"]),
+        assistant_id=assistant["assistant_id"],
+        waiting_thread_id=waiting["thread_id"],
+        waiting_run_id=waiting_run["run_id"],
+        stateless_run_id=stateless_run["run_id"],
+        waiting_stateless_run_id=waiting_stateless_run["run_id"],
+    )
+
+
+async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> httpx.Response:
+    cell = CELLS[route]
+    method, _, path = route.partition(" ")
+    for name in ("thread_id", "run_id", "assistant_id", "checkpoint_id"):
+        path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
+    path = path.replace("{namespace}", "any")
+    body = cell.body(things) if cell.body else None
+    return await api.http.request(method, path, json=body, headers=headers)
+
+
+async def what_ann_has(api: Api, things: Things) -> list[Any]:
+    paths = (
+        f"/threads/{things.thread_id}",
+        f"/threads/{things.thread_id}/history?limit=100",
+        f"/threads/{things.thread_id}/runs",
+        f"/threads/{things.waiting_thread_id}/runs",
+        f"/assistants/{things.assistant_id}",
+        f"/runs/{things.stateless_run_id}",
+        f"/runs/{things.waiting_stateless_run_id}",
+    )
+    answers = [await api.http.get(path, headers=ANN) for path in paths]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.json() for answer in answers]
+
+
+def test_every_route_has_its_cells(api: Api) -> None:
+    routes = {
+        f"{method} {route.path}"
+        for route in leaf_routes(api.app.routes)
+        for method in route.methods or ()
+        if method != "HEAD" and route.path not in PUBLIC
+    }
+    assert routes == set(CELLS)
+
+
+@every_route
+async def test_the_owner_gets_what_the_route_is_for(api: Api, things: Things, route: str) -> None:
+    answer = await ask(api, route, things, ANN)
+    assert answer.status_code == CELLS[route].ann, answer.text
+
+
+@every_route
+async def test_another_tenant_sees_nothing_and_changes_nothing(
+    api: Api, things: Things, route: str
+) -> None:
+    before = await what_ann_has(api, things)
+    answer = await ask(api, route, things, BOB)
+    assert answer.status_code == CELLS[route].bob, answer.text
+    assert SECRET not in answer.text
+    if answer.status_code == 200:
+        assert_nothing_of_anns(answer, things)
+    else:
+        assert set(answer.json()) == {"detail"}
+        assert "location" not in answer.headers
+    assert await what_ann_has(api, things) == before
+
+
+def assert_nothing_of_anns(answer: httpx.Response, things: Things) -> None:
+    assert answer.headers.get("x-pagination-total", "0") == "0"
+    assert answer.json() in ([], 0, {"pruned_count": 0})
+
+
+@every_route
+async def test_nobody_gets_past_the_door(api: Api, things: Things, route: str) -> None:
+    before = await what_ann_has(api, things)
+    for headers in (NOBODY, {"authorization": "Bearer wrong"}):
+        answer = await ask(api, route, things, headers)
+        assert (answer.status_code, answer.json()) == (401, {"detail": "Who are you?"})
+    assert await what_ann_has(api, things) == before
+
+
+async def test_an_owner_finds_and_counts_what_they_have(api: Api, things: Things) -> None:
+    ann, bob = api.client_with(ANN), api.client_with(BOB)
+    found = await ann.threads.search(ids=[things.thread_id, things.waiting_thread_id])
+    assert {thread["thread_id"] for thread in found} == {things.thread_id, things.waiting_thread_id}
+    assert await ann.threads.count(values={"text": SECRET}) > 0
+    assert await bob.threads.count(values={"text": SECRET}) == 0
+    mine = await bob.threads.create()
+    assert [t["thread_id"] for t in await bob.threads.search(ids=[mine["thread_id"]])] != []
+    assert await ann.threads.search(ids=[mine["thread_id"]]) == []
+
+
+async def test_metadata_cannot_claim_what_belongs_to_another(api: Api, things: Things) -> None:
+    bob = api.client_with(BOB)
+    mine = await bob.threads.create(metadata={"owner": "ann"})
+    assert mine["metadata"]["owner"] == "bob"
+    assert await bob.threads.search(metadata={"owner": "ann"}, ids=[things.thread_id]) == []
+    changed = await bob.threads.update(mine["thread_id"], metadata={"owner": "ann"})
+    assert changed["metadata"]["owner"] == "bob"
+
+
+async def test_a_run_cannot_create_a_thread_whose_id_another_has(api: Api, things: Things) -> None:
+    body = {**new_run(things), "if_not_exists": "create"}
+    taken = await api.http.post(f"/threads/{things.thread_id}/runs", json=body, headers=BOB)
+    assert taken.status_code == 404
+    thread_id = str(uuid4())
+    created = await api.http.post(f"/threads/{thread_id}/runs/wait", json=body, headers=BOB)
+    assert created.status_code == 200
+    assert (await api.http.get(f"/threads/{thread_id}", headers=BOB)).status_code == 200
+    assert (await api.http.get(f"/threads/{thread_id}", headers=ANN)).status_code == 404
+
+
+async def test_cancelling_everything_reaches_only_ones_own(api: Api, things: Things) -> None:
+    before = await what_ann_has(api, things)
+    bob = api.client_with(BOB)
+    mine = await bob.runs.create(None, "echo", input={"text": "hi"}, after_seconds=3600)
+    cancelled = await api.http.post("/runs/cancel", json={"status": "all"}, headers=BOB)
+    assert cancelled.status_code == 204
+    run = (await api.http.get(f"/runs/{mine['run_id']}", headers=BOB)).json()
+    assert run["status"] == "interrupted"
+    assert await what_ann_has(api, things) == before
+
+
+async def test_deleting_an_assistant_leaves_the_threads_of_others(api: Api) -> None:
+    ann, bob = api.client_with(ANN), api.client_with(BOB)
+    assistant = await ann.assistants.create("echo")
+    thread = await bob.threads.create(
+        metadata={"assistant_id": assistant["assistant_id"], "graph_id": "echo"}
+    )
+    await ann.assistants.delete(assistant["assistant_id"], delete_threads=True)
+    assert (await bob.threads.get(thread["thread_id"]))["thread_id"] == thread["thread_id"]
+
+
+async def test_a_copy_belongs_to_whoever_made_it(api: Api, things: Things) -> None:
+    ann = api.client_with(ANN)
+    await ann.threads.copy(things.thread_id)
+    owned = await ann.threads.search(values={"text": SECRET}, limit=1000)
+    assert {thread["metadata"]["owner"] for thread in owned} == {"ann"}
+
+
+async def test_unknown_paths_are_told_only_to_those_who_are_known(api: Api) -> None:
+    assert (await api.http.get("/nowhere")).status_code == 401
+    assert (await api.http.get("/nowhere", headers=ANN)).status_code == 404
+    wrong_method = await api.http.put("/threads", json={}, headers=ANN)
+    assert (wrong_method.status_code, wrong_method.headers["allow"]) == (405, "POST")
+
+
+async def test_probes_and_documents_are_for_everybody(api: Api) -> None:
+    for path in PUBLIC:
+        assert (await api.http.get(path)).status_code == 200
+
+
+async def test_browsers_may_ask_what_they_may_ask_before_they_are_known(api: Api) -> None:
+    headers = {"origin": "http://app", "access-control-request-method": "POST"}
+    assert (await api.http.options("/threads", headers=headers)).status_code == 200
+    refused = await api.http.post("/threads", json={}, headers={"origin": "http://app"})
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
