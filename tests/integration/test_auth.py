@@ -14,10 +14,9 @@ from langgraph_sdk.errors import (
 )
 
 from joinstream.errors import StartupError
-from tests.support.api import GRAPHS, Api, running_api
+from tests.support.api import GRAPHS, TENANTS, Api, running_api
 from tests.support.project_files import ProjectFiles, project_files
 
-TENANTS = Path(__file__).parents[1] / "support" / "tenants" / "langgraph.json"
 ANN = {"authorization": "Bearer ann-key"}
 BOB = {"authorization": "Bearer bob-key"}
 

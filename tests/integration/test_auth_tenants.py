@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -11,10 +10,9 @@ import httpx
 import pytest
 
 from joinstream.http.routing import leaf_routes
-from tests.support.api import Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 from tests.support.postgres import PostgresForTests
 
-TENANTS = Path(__file__).parents[1] / "support" / "tenants" / "langgraph.json"
 ANN = {"authorization": "Bearer ann-key"}
 BOB = {"authorization": "Bearer bob-key"}
 NOBODY: dict[str, str] = {}

@@ -7,10 +7,11 @@ Each request is sent often enough for Postgres to have settled on a plan that se
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
 from joinstream.store.thread_sweeps import PostgresThreadSweeps
-from tests.support.api import Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 from tests.support.pages import counted_pages
 from tests.support.postgres import PostgresForTests
 
@@ -42,15 +43,31 @@ from generate_series(1, $1::int) as n,
 
 
 @pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
-    """Many threads, used in another order than that in which they lie on disk."""
+async def many_threads(postgres: PostgresForTests) -> AsyncIterator[str]:
+    """A database of threads, used in another order than that in which they lie on disk."""
     uri = await postgres.fresh_database()
-    async with running_api(uri, langgraph_postgres_pool_max_size=1) as api:
-        pool = api.backends.pool
-        await pool.execute(FILL, THREADS)
-        await pool.execute("vacuum analyze threads")
-        yield api
+    connection = await asyncpg.connect(uri)
+    await connection.execute(FILL, THREADS)
+    await connection.execute("vacuum analyze threads")
+    await connection.close()
+    yield uri
     await postgres.drop_database(uri)
+
+
+@pytest.fixture(scope="module")
+async def api(many_threads: str) -> AsyncIterator[Api]:
+    async with running_api(many_threads, langgraph_postgres_pool_max_size=1) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+async def tenants(many_threads: str) -> AsyncIterator[Api]:
+    """The same threads, each for its owner only."""
+    async with running_api(
+        many_threads, project=TENANTS, langgraph_postgres_pool_max_size=1
+    ) as api:
+        api.http.headers["authorization"] = "Bearer key of user 77"
+        yield api
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +120,27 @@ async def test_a_page_of_one_status_is_read_in_order(api: Api, status: str) -> N
 )
 async def test_matches_are_found_wherever_they_lie(api: Api, wanted: dict[str, Any]) -> None:
     assert await pages_of(api, "POST", "/threads/search", wanted) < A_PAGE_OF_MATCHES
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"status": "idle"}, {"metadata": {"closed": False}}], ids=str
+)
+async def test_a_tenant_finds_a_few_threads_among_those_of_all(
+    tenants: Api, wanted: dict[str, Any]
+) -> None:
+    assert await pages_of(tenants, "POST", "/threads/search", wanted) < A_PAGE_OF_MATCHES
+
+
+async def test_a_tenants_threads_are_counted_without_a_look_at_others(tenants: Api) -> None:
+    assert await pages_of(tenants, "POST", "/threads/count", {}) < ONE_STATE
+
+
+async def test_a_tenants_thread_and_its_runs_are_read_by_themselves(tenants: Api) -> None:
+    thread = (await tenants.client.threads.search(limit=1))[0]["thread_id"]
+    run = await tenants.client.runs.create(thread, "echo", input={"text": "hi"}, after_seconds=60)
+    assert await pages_of(tenants, "GET", f"/threads/{thread}") < ONE_THREAD
+    path = f"/threads/{thread}/runs/{run['run_id']}"
+    assert await pages_of(tenants, "GET", path) < ONE_THREAD
 
 
 async def test_threads_are_found_by_their_ids_without_a_look_at_others(api: Api) -> None:

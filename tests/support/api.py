@@ -28,6 +28,8 @@ from joinstream.worker.worker import Worker
 GRAPHS = Path(__file__).parents[2] / "graphs" / "langgraph.json"
 TEST_GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
 """The example graphs, and some that only tests need."""
+TENANTS = Path(__file__).parent / "tenants" / "langgraph.json"
+"""Graphs with auth: everything belongs to whoever made it."""
 
 
 @dataclass(frozen=True)

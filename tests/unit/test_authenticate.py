@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Message, Receive, Scope, Send
 
 from joinstream.auth.access import OpenAccess
 from joinstream.auth.authenticator import HandlerAuthenticator
@@ -314,6 +315,42 @@ async def test_a_handler_reads_no_more_of_a_body_than_the_limit(wanted: str) -> 
     async with door(by_request if wanted == "request" else by_body) as client:
         answer = await client.post("/things/one", json="x" * MAX_BODY)
     assert answer.status_code == 413
+
+
+async def upgrade(handler: Handler) -> list[str]:
+    """What a WebSocket gets to see, of which a route behind the door would accept."""
+    sent: list[str] = []
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+
+    async def receive() -> Message:
+        raise AssertionError("nobody reads from a socket that is not accepted")
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    authenticator = HandlerAuthenticator(handler, allow_studio=False, path_params=lambda _: {})
+    guarded = Authentication(route, authenticator, MAX_BODY)
+    headers = [(b"authorization", b"ann")]
+    scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": headers}
+    await guarded(scope, receive, send)
+    return sent
+
+
+async def test_a_websocket_is_accepted_from_those_who_are_known() -> None:
+    async def known(authorization: str) -> str:
+        return authorization
+
+    async def unknown(authorization: str) -> str:
+        raise Auth.exceptions.HTTPException()
+
+    async def wants_a_request(request: Request) -> str:
+        return "ann"
+
+    assert await upgrade(known) == ["websocket.accept"]
+    assert await upgrade(unknown) == ["websocket.close"]
+    assert await upgrade(wants_a_request) == ["websocket.close"]
 
 
 async def test_no_caller_is_left_behind_after_a_request() -> None:

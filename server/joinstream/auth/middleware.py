@@ -1,16 +1,20 @@
 """Stands before the routes and lets nobody pass who is nobody."""
 
+from langgraph_sdk.auth.exceptions import HTTPException as AuthRefusal
 from starlette.authentication import AuthCredentials
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from joinstream.auth.access import as_caller
 from joinstream.auth.authenticator import Authenticator
 from joinstream.auth.body import RecordedBody
+from joinstream.errors import RequestError
 
 
 class Authentication:
-    """ASGI middleware. Refusals are raised, for the application's error handlers to answer.
+    """ASGI middleware. Refusals are raised, for the application's error handlers to answer; of a
+    WebSocket, the upgrade is refused, which clients see as 403.
 
     `max_body` bounds what an authenticate handler may read of a body, in bytes. Routes find the
     user in `request.user`, its permissions in `request.auth.scopes`.
@@ -23,7 +27,11 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            caller = await self._authenticator(HTTPConnection(scope))
+            try:
+                caller = await self._authenticator(HTTPConnection(scope))
+            except (RequestError, HTTPException, AuthRefusal):
+                await send({"type": "websocket.close"})
+                return
         else:
             body = RecordedBody(receive, self._max_body)
             caller = await self._authenticator(Request(scope, body.record))

@@ -7,6 +7,7 @@ from langgraph_sdk import Auth
 USERS = {
     "ann-key": {"identity": "ann", "permissions": ["write"], "team": "red", "email": "ann@home"},
     "bob-key": {"identity": "bob", "permissions": ["write"], "team": "blue"},
+    "key of user 77": {"identity": "user 77"},
 }
 
 auth = Auth()
