@@ -111,7 +111,8 @@ async def test_a_thread_does_not_hand_one_callers_identity_to_the_next(api: Api)
     ann = api.client_with(ANN)
     thread = await ann.threads.create()
     await ann.runs.wait(thread["thread_id"], "whoami", input={})
-    assert "langgraph_auth" not in str((await ann.threads.get(thread["thread_id"]))["config"])
+    shown: Any = await ann.threads.get(thread["thread_id"])
+    assert "langgraph_auth" not in str(shown["config"])
 
 
 async def test_reading_a_state_opens_the_graph_for_the_reader(api: Api) -> None:
@@ -245,7 +246,8 @@ async def test_a_setting_restores_the_official_servers_way(
     project = configure(files, CLOSED)
     async with running_api(database_uri, project=project, auth_default_allow=True) as api:
         thread = await api.client.threads.create()
-        assert (await api.client.threads.get(thread["thread_id"]))["metadata"]["via"] == "handler"
+        same: Any = await api.client.threads.get(thread["thread_id"])
+        assert same["metadata"]["via"] == "handler"
 
 
 async def test_auth_lies_under_the_mount_prefix(database_uri: str) -> None:

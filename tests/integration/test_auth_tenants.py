@@ -251,10 +251,10 @@ async def test_an_owner_finds_and_counts_what_they_have(api: Api, things: Things
 
 async def test_metadata_cannot_claim_what_belongs_to_another(api: Api, things: Things) -> None:
     bob = api.client_with(BOB)
-    mine = await bob.threads.create(metadata={"owner": "ann"})
+    mine: Any = await bob.threads.create(metadata={"owner": "ann"})
     assert mine["metadata"]["owner"] == "bob"
     assert await bob.threads.search(metadata={"owner": "ann"}, ids=[things.thread_id]) == []
-    changed = await bob.threads.update(mine["thread_id"], metadata={"owner": "ann"})
+    changed: Any = await bob.threads.update(mine["thread_id"], metadata={"owner": "ann"})
     assert changed["metadata"]["owner"] == "bob"
 
 
@@ -293,7 +293,7 @@ async def test_deleting_an_assistant_leaves_the_threads_of_others(api: Api) -> N
 async def test_a_copy_belongs_to_whoever_made_it(api: Api, things: Things) -> None:
     ann = api.client_with(ANN)
     await ann.threads.copy(things.thread_id)
-    owned = await ann.threads.search(values={"text": SECRET}, limit=1000)
+    owned: Any = await ann.threads.search(values={"text": SECRET}, limit=1000)
     assert {thread["metadata"]["owner"] for thread in owned} == {"ann"}
 
 

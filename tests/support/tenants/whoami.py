@@ -15,10 +15,10 @@ class State(TypedDict, total=False):
     permissions: list[str] | None
 
 
-def make_graph(runtime: ServerRuntime) -> StateGraph[State, None, State, State]:
+def make_graph(runtime: ServerRuntime[None]) -> StateGraph[State, None, State, State]:
     made_for = runtime.user.identity if runtime.user else None
 
-    def tell(_: State, config: RunnableConfig) -> State:
+    def tell(state: State, config: RunnableConfig) -> State:
         configurable = config["configurable"]
         user = configurable.get("langgraph_auth_user")
         return State(
