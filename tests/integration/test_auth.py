@@ -56,7 +56,7 @@ CLOSED = """
 async def api(postgres: Any) -> AsyncIterator[Api]:
     """An application of tenants, with a worker."""
     uri = await postgres.fresh_database()
-    async with running_api(uri, project=TENANTS, worker=True) as running:
+    async with running_api(uri, config=TENANTS, worker=True) as running:
         yield running
     await postgres.drop_database(uri)
 
@@ -177,7 +177,7 @@ CALLS: list[tuple[str, list[str]]] = [
 
 
 async def test_each_route_asks_for_its_action(database_uri: str, files: ProjectFiles) -> None:
-    async with running_api(database_uri, project=configure(files, RECORDER)) as api:
+    async with running_api(database_uri, config=configure(files, RECORDER)) as api:
         assistant = (await api.client.assistants.create("agent"))["assistant_id"]
         for call, actions in CALLS:
             thread = (await api.client.threads.create())["thread_id"]
@@ -196,7 +196,7 @@ async def test_each_route_asks_for_its_action(database_uri: str, files: ProjectF
 async def test_a_run_asks_with_everything_it_is_made_of(
     database_uri: str, files: ProjectFiles
 ) -> None:
-    async with running_api(database_uri, project=configure(files, RECORDER)) as api:
+    async with running_api(database_uri, config=configure(files, RECORDER)) as api:
         assistant = (await api.client.assistants.create("agent"))["assistant_id"]
         asked(files)
         run = await api.client.runs.create(
@@ -215,7 +215,7 @@ async def test_a_run_asks_with_everything_it_is_made_of(
 async def test_a_reader_who_may_cancel_by_leaving_is_asked_for_it(
     database_uri: str, files: ProjectFiles
 ) -> None:
-    async with running_api(database_uri, project=configure(files, RECORDER)) as api:
+    async with running_api(database_uri, config=configure(files, RECORDER)) as api:
         run = await api.client.runs.create(None, "agent", input={"text": "a"}, after_seconds=60)
         await api.http.post(f"/runs/{run['run_id']}/cancel")
         asked(files)
@@ -227,7 +227,7 @@ async def test_a_reader_who_may_cancel_by_leaving_is_asked_for_it(
 
 
 async def test_what_no_handler_is_for_is_denied(database_uri: str, files: ProjectFiles) -> None:
-    async with running_api(database_uri, project=configure(files, CLOSED)) as api:
+    async with running_api(database_uri, config=configure(files, CLOSED)) as api:
         thread = await api.client.threads.create()
         assert thread["metadata"] == {"via": "handler"}
         for denied in (
@@ -244,14 +244,14 @@ async def test_a_setting_restores_the_official_servers_way(
     database_uri: str, files: ProjectFiles
 ) -> None:
     project = configure(files, CLOSED)
-    async with running_api(database_uri, project=project, auth_default_allow=True) as api:
+    async with running_api(database_uri, config=project, auth_default_allow=True) as api:
         thread = await api.client.threads.create()
         same: Any = await api.client.threads.get(thread["thread_id"])
         assert same["metadata"]["via"] == "handler"
 
 
 async def test_auth_lies_under_the_mount_prefix(database_uri: str) -> None:
-    async with running_api(database_uri, project=TENANTS, mount_prefix="/agents") as api:
+    async with running_api(database_uri, config=TENANTS, mount_prefix="/agents") as api:
         assert (await api.http.post("/agents/threads", json={})).status_code == 401
         created = await api.http.post("/agents/threads", json={}, headers=ANN)
         assert created.json()["metadata"] == {"owner": "ann"}
@@ -261,7 +261,7 @@ async def test_auth_lies_under_the_mount_prefix(database_uri: str) -> None:
 
 async def test_keys_alone_open_everything_to_those_who_have_one(database_uri: str) -> None:
     keys = "ann:first-key, second-key"
-    async with running_api(database_uri, project=GRAPHS, api_keys=keys) as api:
+    async with running_api(database_uri, config=GRAPHS, api_keys=keys) as api:
         for headers in ({"x-api-key": "first-key"}, {"authorization": "bearer second-key"}):
             assert await api.client_with(headers).threads.count() == 0
         named = await api.http.post("/threads", json={}, headers={"x-api-key": "first-key"})
@@ -302,7 +302,7 @@ async def test_auth_that_cannot_be_is_found_at_the_start(
 ) -> None:
     project = configure(files, source)
     with pytest.raises(StartupError, match=reason) as failed:
-        async with running_api(database_uri, project=project, **settings):
+        async with running_api(database_uri, config=project, **settings):
             pass
     assert "\n" not in str(failed.value)
 

@@ -63,9 +63,7 @@ async def api(many_threads: str) -> AsyncIterator[Api]:
 @pytest.fixture(scope="module")
 async def tenants(many_threads: str) -> AsyncIterator[Api]:
     """The same threads, each for its owner only."""
-    async with running_api(
-        many_threads, project=TENANTS, langgraph_postgres_pool_max_size=1
-    ) as api:
+    async with running_api(many_threads, config=TENANTS, langgraph_postgres_pool_max_size=1) as api:
         api.http.headers["authorization"] = "Bearer key of user 77"
         yield api
 
