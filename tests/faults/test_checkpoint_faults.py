@@ -22,6 +22,7 @@ from joinstream.checkpoint import Fence, PostgresCheckpoints, databases
 from joinstream.errors import Unavailable
 from joinstream.store.pool import create_pool
 from tests.support.checkpoints import CLAIM, LONG, TABLES, claimed_run, empty
+from tests.support.postgres import PostgresForTests
 from tests.support.statement_proxy import Fault, StatementProxy, statement_proxy
 
 FAULTS = pytest.mark.parametrize("fault", ["lost", "unanswered"])
@@ -70,7 +71,7 @@ class Journey:
 
 @pytest.fixture(scope="module")
 async def proxy_and_pools(
-    postgres: Any,
+    postgres: PostgresForTests,
 ) -> AsyncIterator[tuple[StatementProxy, asyncpg.Pool, asyncpg.Pool]]:
     uri = await postgres.fresh_database()
     async with statement_proxy(uri) as proxy:
@@ -79,6 +80,7 @@ async def proxy_and_pools(
         yield proxy, direct, through
         through.terminate()
         await direct.close()
+    await postgres.drop_database(uri)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from langgraph_sdk.encryption.types import DecryptResult
 from joinstream.checkpoint import PostgresCheckpoints, PostgresSaver
 from joinstream.checkpoint.serializers import SerdeConfig, make_serializer
 from joinstream.errors import EncryptionFailed
+from tests.support.api import running_api
 from tests.support.checkpoints import (
     LONG,
     TABLES,
@@ -179,6 +180,18 @@ async def test_a_handler_that_fails_is_named_and_nothing_is_stored(pool: asyncpg
     ):
         await put(saver, thread_config(), {"list": [LONG]})
     assert await pool.fetchval("select count(*) from checkpoints") == 0
+
+
+async def test_a_servers_key_encrypts_the_checkpoints_of_its_runs_and_its_api_reads_them(
+    database_uri: str,
+) -> None:
+    async with running_api(database_uri, langgraph_aes_key=KEY.decode()) as api:
+        thread = await api.client.threads.create(graph_id="echo")
+        await api.execute("echo", thread["thread_id"], {"text": SECRET})
+
+        state = await api.client.threads.get_state(thread["thread_id"])
+        assert state["values"] == {"text": SECRET}
+        assert SECRET.encode() not in await stored_bytes(api.backends.pool)
 
 
 class Chat(TypedDict):
