@@ -26,6 +26,8 @@ class LinkToChild:
         asyncio.get_running_loop().add_reader(self._socket, self._read)
 
     def close(self) -> None:
+        """Call it when the child has ended. What it said last still counts."""
+        self._read()
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
         self._childs.close()
@@ -33,7 +35,7 @@ class LinkToChild:
     def _read(self) -> None:
         try:
             received = self._socket.recv(16)
-        except ConnectionError:
+        except (ConnectionError, BlockingIOError):
             received = b""
         if received:
             self.ready.set()
