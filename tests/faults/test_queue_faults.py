@@ -36,7 +36,7 @@ class Caller:
         try:
             await self._runs.create(new, None)
         except Unavailable:
-            if await self._insist(lambda: self._runs.get(None, new.run_id)) is None:
+            if await self._insist(lambda: self._runs.get(None, new.run_id, visible=None)) is None:
                 await self._insist(lambda: self._runs.create(new, None))
 
     async def claim(self) -> Run:

@@ -170,9 +170,10 @@ async def test_thinning_out_keeps_what_the_kept_checkpoints_are_made_of(api: Api
 async def test_a_paused_subgraph_outlives_thinning_out(database_uri: str) -> None:
     async with running_api(database_uri, config=TEST_GRAPHS) as api:
         thinned = await make_thread(api, "asking_inside")
-        for given in ({}, Command(resume="first"), {}):
+        turns: list[Any] = [{}, Command(resume="first"), {}]
+        for given in turns:
             await api.execute("asking_inside", thinned, given)
-        copy: Any = await api.client.threads.copy(thinned)
+        copy: Any = await api.client.threads.copy(thinned)  # type: ignore[func-returns-value]  # it does
         await api.backends.pool.execute(
             "update threads set updated_at = '1960-01-01' where thread_id = $1", copy["thread_id"]
         )
