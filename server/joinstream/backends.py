@@ -76,6 +76,7 @@ async def open_backends(
         database_uri(settings),
         max_size=settings.langgraph_postgres_pool_max_size,
         application_name=application_name,
+        prepared_statements=settings.prepared_statements,
     )
     try:
         async with _open_bus(settings, memory_bus) as bus:

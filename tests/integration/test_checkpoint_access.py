@@ -12,6 +12,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from joinstream.checkpoint import PostgresSaver
 from joinstream.checkpoint.queries import QUERIES
 from joinstream.encoding import dumps_for_postgres, loads
+from joinstream.store.pool import create_pool
 from tests.support.checkpoints import (
     LAST,
     LONG,
@@ -145,6 +146,17 @@ async def test_no_statement_relies_on_the_session(database_uri: str) -> None:
         assert await values_of(saver, config) == {"list": [LONG]}
         await saver.aprune([config["configurable"]["thread_id"]])
         assert len([found async for found in saver.alist(config)]) == 1
+
+
+async def test_a_pool_may_prepare_nothing(database_uri: str) -> None:
+    for prepares in (True, False):
+        pool = await create_pool(database_uri, max_size=1, prepared_statements=prepares)
+        await pool.fetch("select * from threads")
+        prepared = await pool.fetchval(
+            "select count(*) from pg_prepared_statements where from_sql = false"
+        )
+        assert (prepared > 0) is prepares
+        await pool.close()
 
 
 @pytest.mark.parametrize(

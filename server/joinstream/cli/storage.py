@@ -33,7 +33,10 @@ def run_storage(config: Path, *, top: int, dry_run: bool) -> int:
 async def _print_report(settings: Settings, top: int, *, dry_run: bool) -> int:
     await require_migrated(database_uri(settings))
     pool = await create_pool(
-        database_uri(settings), max_size=1, application_name="joinstream storage"
+        database_uri(settings),
+        max_size=1,
+        application_name="joinstream storage",
+        prepared_statements=settings.prepared_statements,
     )
     console = Console()
     try:

@@ -76,6 +76,13 @@ class Storage(_Section):
         description="""Most connections to Postgres that one process opens. All processes together
         must stay below `max_connections` of the server.""",
     )
+    prepared_statements: bool = variable(
+        "JOINSTREAM_PREPARED_STATEMENTS",
+        default=True,
+        description="""Whether statements are prepared once a connection. Set it to false behind a
+        pooler that gives every transaction another connection, such as PgBouncer in transaction
+        mode. `joinstream migrate` wants an address that leads past the pooler.""",
+    )
     langgraph_aes_key: SecretStr | None = variable(
         "LANGGRAPH_AES_KEY",
         default=None,

@@ -32,8 +32,13 @@ async def create_pool(
     min_size: int = 1,
     max_size: int = 20,
     application_name: str = "joinstream",
+    prepared_statements: bool = True,
 ) -> asyncpg.Pool:
-    """Connect. Raises StartupError when Postgres is unreachable, refuses us or is too old."""
+    """Connect. Raises StartupError when Postgres is unreachable, refuses us or is too old.
+
+    Without `prepared_statements` nothing relies on the session of a connection, as a pooler in
+    transaction mode demands.
+    """
     try:
         pool: asyncpg.Pool = await asyncpg.create_pool(
             database_uri,
@@ -43,6 +48,7 @@ async def create_pool(
             reset=_keep_session_state,
             timeout=10,
             command_timeout=60,
+            statement_cache_size=statement_cache_size(prepared_statements),
             server_settings={"application_name": application_name},
         )
     except (
@@ -58,6 +64,11 @@ async def create_pool(
         ) from error
     await _require_version(pool)
     return pool
+
+
+def statement_cache_size(prepared_statements: bool) -> int:
+    """asyncpg's own default, or none."""
+    return 100 if prepared_statements else 0
 
 
 async def _require_version(pool: asyncpg.Pool) -> None:

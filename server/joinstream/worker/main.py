@@ -16,6 +16,7 @@ from joinstream.ports.runs import Claimant, LeaseStore
 from joinstream.project import Project
 from joinstream.settings import Settings, ThreadTtlConfig
 from joinstream.store.database import Database
+from joinstream.store.pool import statement_cache_size
 from joinstream.store.runs import PostgresRuns
 from joinstream.store.thread_sweeps import PostgresThreadSweeps
 from joinstream.worker.execute import Executor, RunLimits
@@ -42,7 +43,12 @@ def make_worker(settings: Settings, project: Project, backends: Backends) -> Wor
 
     @asynccontextmanager
     async def open_lease_store() -> AsyncIterator[LeaseStore]:
-        connection = await asyncpg.connect(database_uri(settings), timeout=5, command_timeout=5)
+        connection = await asyncpg.connect(
+            database_uri(settings),
+            timeout=5,
+            command_timeout=5,
+            statement_cache_size=statement_cache_size(settings.prepared_statements),
+        )
         try:
             yield PostgresRuns(Database(connection))
         finally:
