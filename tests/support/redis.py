@@ -1,6 +1,7 @@
 """A real Redis on a socket of its own, to be started, killed and started again."""
 
 import asyncio
+import random
 import shutil
 import socket
 import subprocess
@@ -84,7 +85,17 @@ def _answers(client: "Redis") -> bool:
 
 
 def _free_port() -> int:
+    """A port below those that the system hands out, and so is the one a Cluster adds 10,000 to."""
+    while True:
+        port = random.randrange(10_000, 22_000)
+        if _is_free(port) and _is_free(port + 10_000):
+            return port
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
