@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: setup dev test check bench redis
+.PHONY: setup dev test conformance check bench redis
 
 setup: $(READY)
 	@$(MAKE) --no-print-directory redis || true
@@ -18,6 +18,10 @@ dev: $(READY)
 
 test: $(READY) redis
 	@$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile $(ARGS)
+
+# The official suite's own report on the checkpointer, printed.
+conformance: $(READY)
+	@$(BIN)/pytest --quiet tests/conformance/test_checkpointer.py
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .
