@@ -15,6 +15,7 @@ from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.postgres import PostgresForTests
 from tests.support.redis import running_redis
 from tests.support.server import Topology, running_topology
+from tests.support.waiting import eventually
 
 MODES = ["values", "updates", "custom"]
 
@@ -162,11 +163,16 @@ async def test_it_survives_a_restart_of_the_api(
         assert await follower.to_the_end() == await all_events(client, run)
 
 
+async def values_of(client: LangGraphClient, thread_id: str) -> Any:
+    return (await client.threads.get_state(thread_id))["values"]
+
+
 async def test_a_connection_lost_before_the_first_event_loses_nothing(
     client: LangGraphClient, disturbed: LangGraphClient, proxy: CuttingProxy
 ) -> None:
     thread = await client.threads.create()
     before = await client.runs.create(thread["thread_id"], "faulty", input={"verb": "hang"})
+    await eventually(lambda: values_of(client, thread["thread_id"]))
     waiting = await client.runs.create(
         thread["thread_id"], "faulty", input={"verb": "ok"}, multitask_strategy="enqueue"
     )
