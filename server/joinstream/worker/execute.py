@@ -4,6 +4,7 @@ Order at the end, which joins rely on: flush the events, commit the terminal sta
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,18 @@ class Executor:
             return True
         finally:
             await publisher.close()
+
+
+    @property
+    def touch_seconds(self) -> float:
+        """How often the logs of executing runs must be touched, so that none expires."""
+        return min(self.limits.short_retention, self.limits.resumable_retention) / 3
+
+    async def touch_log(self, run: Run) -> None:
+        """Keep the log of a run that has been quiet for long; Redis being away is no matter."""
+        with suppress(ConnectionError):
+            retention = self.limits.retention(resumable=run.kwargs["resumable"])
+            await self.events.touch(run.thread_id, retention)
 
 
 class _Execution:

@@ -104,13 +104,22 @@ class Worker:
         """Claim and execute until `drain` was called and every run has ended or was handed back."""
         self._keeper.start()
         listening = asyncio.create_task(self._listen(), name="worker signals")
+        touching = asyncio.create_task(self._touch_logs(), name="quiet logs")
         try:
             await self._claim_until_drained()
             while self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
             listening.cancel()
+            touching.cancel()
             await asyncio.to_thread(self._keeper.stop)
+
+    async def _touch_logs(self) -> None:
+        """A run may be quiet for longer than its log is kept after the last event."""
+        while True:
+            await asyncio.sleep(self._executor.touch_seconds)
+            for active in list(self._active.values()):
+                await self._executor.touch_log(active.run)
 
     async def drain(self, grace_seconds: float) -> None:
         """Stop claiming; after the grace period hand unfinished runs back to the queue."""
