@@ -84,7 +84,6 @@ class Executor:
         finally:
             await publisher.close()
 
-
     @property
     def touch_seconds(self) -> float:
         """How often the logs of executing runs must be touched, so that none expires."""
