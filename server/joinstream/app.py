@@ -111,7 +111,7 @@ def create_app(
 
     Raises StartupError when the project's auth cannot be loaded.
     """
-    protected = [*assistants.routes, *threads.routes, *thread_state.routes, *runs.routes]
+    protected = protected_routes()
     authority = load_authority(settings, project, path_params_by(protected))
     services = make_services(settings, project, backends, authority.access, local_worker)
 
@@ -133,6 +133,11 @@ def create_app(
     app.state.settings = settings
     app.state.open_streams = OpenStreams()
     return app
+
+
+def protected_routes() -> list[BaseRoute]:
+    """What callers have to be known for, where there is auth."""
+    return [*assistants.routes, *threads.routes, *thread_state.routes, *runs.routes]
 
 
 def _behind_auth(

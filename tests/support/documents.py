@@ -15,6 +15,13 @@ _PATH = re.compile(r"`((?:server|sdk|graphs|migrations|tests|docs|benchmarks)/[\
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
+_TABLE = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
+_CODE = re.compile(r"`([^`]+)`")
+
+Row = dict[str, str]
+"""The cells of a table's row by the names of its columns."""
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block. `title` is the file it is to be saved as, if it is one."""
@@ -51,6 +58,23 @@ def commands(block: Block) -> list[str]:
 def prose(page: Path) -> str:
     """The page without its fenced blocks."""
     return _FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def rows(page: Path, *columns: str) -> list[Row]:
+    """The rows of all tables that begin with these columns."""
+    found = []
+    for table in _TABLE.findall(prose(page)):
+        head, _, *body = [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+        ]
+        if head[: len(columns)] == list(columns):
+            found += [dict(zip(head, cells, strict=True)) for cells in body]
+    return found
+
+
+def names_in(cell: str) -> list[str]:
+    """What stands between backticks."""
+    return _CODE.findall(cell)
 
 
 def links(page: Path) -> list[str]:

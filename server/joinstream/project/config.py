@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 Section = dict[str, Any]
 """A part of the file whose fields are checked by the feature that uses it."""
 
-_NOT_OURS = frozenset(
+IGNORED_KEYS = frozenset(
     {
         "$schema",
         "api_version",
@@ -73,7 +73,7 @@ class ProjectConfig(BaseModel):
 
     @property
     def unknown_keys(self) -> list[str]:
-        return sorted(set(self.model_extra or ()) - _NOT_OURS)
+        return sorted(set(self.model_extra or ()) - IGNORED_KEYS)
 
 
 def read_config(config_path: Path) -> ProjectConfig:
