@@ -81,7 +81,8 @@ async def test_the_api_document_is_consistent(api: Api) -> None:
     ]
     assert len(ids) == len(set(ids))
     for reference in references(spec):
-        assert reference.removeprefix("#/components/schemas/") in spec["components"]["schemas"]
+        _, components, section, name = reference.split("/")
+        assert name in spec[components][section]
 
 
 def references(value: Any) -> list[str]:
@@ -99,7 +100,30 @@ async def test_the_api_document_tells_the_fields_of_a_body(api: Api) -> None:
     body = spec["paths"]["/threads"]["post"]["requestBody"]["content"]["application/json"]
     name = body["schema"]["$ref"].split("/")[-1]
     fields = spec["components"]["schemas"][name]["properties"]
-    assert fields["if_exists"]["enum"] == ["raise", "do_nothing"]
+    assert {"type": "string", "enum": ["raise", "do_nothing"]} in fields["if_exists"]["anyOf"]
+    assert {"type": "null"} in fields["if_exists"]["anyOf"]
+
+
+async def test_the_api_document_tells_parameters_with_their_types(api: Api) -> None:
+    paths = (await document(api))["paths"]
+    listing = paths["/threads/{thread_id}/runs"]["get"]["parameters"]
+    schemas = {parameter["name"]: parameter["schema"] for parameter in listing}
+    assert schemas["thread_id"] == {"type": "string", "format": "uuid"}
+    assert (schemas["limit"]["minimum"], schemas["limit"]["maximum"]) == (1, 1000)
+    assert schemas["status"]["enum"][0] == "pending"
+    joining = paths["/runs/{run_id}/stream"]["get"]["parameters"]
+    assert {"header", "query", "path"} == {parameter["in"] for parameter in joining}
+
+
+async def test_the_api_document_tells_refusals_and_headers(api: Api) -> None:
+    spec = await document(api)
+    creating = spec["paths"]["/threads/{thread_id}/runs/stream"]["post"]["responses"]
+    for status in ("400", "401", "403", "404", "409", "413", "422", "500", "503"):
+        name = creating[status]["$ref"].rpartition("/")[2]
+        schema = spec["components"]["responses"][name]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Error"}
+    assert {"Location", "Content-Location", "X-Stream-Position"} == set(creating["200"]["headers"])
+    assert "headers" in spec["components"]["responses"]["Unavailable"]
 
 
 async def test_the_documentation_page_needs_no_other_host(api: Api) -> None:

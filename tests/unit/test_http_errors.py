@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from joinstream.errors import RequestError, Unavailable
 from joinstream.http.errors import UnexpectedErrors, exception_handlers
-from joinstream.http.parse import path_uuid, query_bool, query_int, query_list
+from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response
 from joinstream.http.routing import operation, operation_with_body
-from joinstream.http.schemas.base import Body, Config, Id, Metadata
+from joinstream.http.schemas.base import Body, Config, Id, Metadata, Query
 
 LIMIT = 1000
 
@@ -36,19 +36,21 @@ class Order(Body):
     limit: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
+class Look(Query):
+    flag: bool = False
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    after: Id | None = None
+    kind: Literal["a", "b"] | None = None
+    select: list[Literal["a", "b"]] = Field(default_factory=list)
+
+
 async def echo(_: Request, body: Order) -> Response:
     return json_response(body.model_dump())
 
 
-async def read(request: Request) -> Response:
-    return json_response(
-        {
-            "id": path_uuid(request, "thing_id"),
-            "flag": query_bool(request, "flag"),
-            "limit": query_int(request, "limit", 10, minimum=1, maximum=50),
-            "select": query_list(request, "select"),
-        }
-    )
+async def read(request: Request, query: Look) -> Response:
+    given = query.model_dump(exclude_unset=True)
+    return json_response({"id": path_uuid(request, "thing_id"), **given})
 
 
 async def fail(_: Request) -> Response:
@@ -68,8 +70,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = Starlette(
         routes=[
             operation_with_body("POST", "/orders", echo, body=Order, summary="Echo"),
-            operation("GET", "/things/{thing_id}", read, summary="Read"),
-            operation("DELETE", "/things/{thing_id}", read, summary="Delete"),
+            operation("GET", "/things/{thing_id}", read, query=Look, summary="Read"),
+            operation("DELETE", "/things/{thing_id}", read, query=Look, summary="Delete"),
             operation("GET", "/fail", fail, summary="Fail"),
             operation("GET", "/away", lose_postgres, summary="Lose Postgres"),
         ],
@@ -187,12 +189,15 @@ ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", {"flag": False, "limit": 10, "select": None}),
-        ("?select=&limit=&flag=", {"flag": False, "limit": 10, "select": None}),
-        ("?flag=YES&limit=50", {"flag": True, "limit": 50, "select": None}),
-        ("?flag=0&select=a&select=b", {"flag": False, "limit": 10, "select": ["a", "b"]}),
-        ('?select=["a","b"]', {"flag": False, "limit": 10, "select": ["a", "b"]}),
-        ("?select=a,b", {"flag": False, "limit": 10, "select": ["a", "b"]}),
+        ("", {}),
+        ("?select=&limit=&flag=&kind=&after=", {}),
+        ("?flag=YES&limit=50", {"flag": True, "limit": 50}),
+        ("?flag=true&flag=0", {"flag": False}),
+        (f"?after={ID}&kind=b", {"after": ID, "kind": "b"}),
+        ("?select=a&select=b", {"select": ["a", "b"]}),
+        ('?select=["a","b"]', {"select": ["a", "b"]}),
+        ("?select=a,b", {"select": ["a", "b"]}),
+        ("?unknown=1", {}),
     ],
 )
 async def test_queries_are_read_in_every_form_the_clients_send(
@@ -201,9 +206,29 @@ async def test_queries_are_read_in_every_form_the_clients_send(
     assert (await client.get(f"/things/{ID}{query}")).json() == {"id": ID, **expected}
 
 
-@pytest.mark.parametrize("query", ["limit=abc", "limit=0", "limit=51", "select=[1]", "select=["])
-async def test_bad_query_values_are_refused(client: httpx.AsyncClient, query: str) -> None:
-    assert (await client.get(f"/things/{ID}?{query}")).status_code == 422
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("limit=abc", "limit: must be a valid integer, got 'abc'."),
+        ("limit=0", "limit: must be greater than or equal to 1, got '0'."),
+        ("limit=51", "limit: must be less than or equal to 50, got '51'."),
+        ("flag=maybe", "flag: must be a valid boolean, got 'maybe'."),
+        ("after=yesterday", "after: must be a valid UUID, got 'yesterday'."),
+        ("kind=c", "kind: must be 'a' or 'b', got 'c'."),
+        ("select=a,c", "select[1]: must be 'a' or 'b', got 'c'."),
+        ("select=[1]", "select: must be a JSON array of strings, got '[1]'."),
+        ("select=[", "select: must be a JSON array of strings, got '['."),
+        (
+            "limit=x&kind=c",
+            "limit: must be a valid integer, got 'x'.\nkind: must be 'a' or 'b', got 'c'.",
+        ),
+    ],
+)
+async def test_bad_query_values_are_refused_by_name(
+    client: httpx.AsyncClient, query: str, expected: str
+) -> None:
+    response = await client.get(f"/things/{ID}?{query}")
+    assert (response.status_code, response.json()["detail"]) == (422, expected)
 
 
 async def test_an_unknown_path_is_a_json_404(client: httpx.AsyncClient) -> None:

@@ -2,19 +2,22 @@
 
 ::
 
-    request ─► ApiRoute ─► parse.body_as ─► handler ─► services(request).… ─► respond.json_response
-                  │             │                            │
-                  │             └── Unprocessable            └── RequestError
-                  │                 PayloadTooLarge               │
-                  ▼                                               ▼
+    request ─► ApiRoute ─► parse.query_as ─► handler ─► services(request).… ─► respond.json_response
+                  │              body_as                      │
+                  │                │                          └── RequestError
+                  │                └── Unprocessable               │
+                  ▼                    PayloadTooLarge             ▼
         openapi, /docs                         errors: {"detail": "<text>"} and the right status
 
 A module per resource holds its handlers and, at its end, its `routes`. A route is made with
 `operation` or `operation_with_body`, which is the one place that says what it takes and gives:
-the body is validated by it and `/openapi.json` is made of it.
+body and query are validated by it and `/openapi.json` is made of it.
 
 - **Bodies** (`schemas/`): types are strict, unknown keys are ignored, null is the same as absent.
   Keys that only the server may set are dropped (`domain.reserved`), U+0000 becomes U+FFFD.
+- **Queries** (`schemas/` too): text is read as the declared type, an empty value is none.
+- **Refusals** are documented (`refusals`): those a route `raises`, and those that follow from what
+  it takes.
 - **Errors**: a handler raises a `RequestError` and never builds an error response. Whatever else
   comes up ends in `errors.UnexpectedErrors`: 503 when a backing service is away, else 500 with a
   request id that is also in the log. Both leave the connection alive.

@@ -8,17 +8,21 @@ from starlette.routing import Route
 
 from joinstream.domain.assistants import Assistant, AssistantVersion
 from joinstream.domain.ids import AssistantId
+from joinstream.errors import BadRequest, Conflict, GraphUnusable, NotFound
+from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL
 from joinstream.http.pages import only, page_response
-from joinstream.http.parse import query_bool, query_int
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.schemas.assistants import (
     AssistantCount,
     AssistantCreate,
+    AssistantDelete,
     AssistantLatest,
     AssistantPatch,
     AssistantSearch,
     AssistantVersionsQuery,
+    Drawing,
+    SubgraphsQuery,
 )
 from joinstream.http.services import services
 
@@ -57,9 +61,9 @@ async def patch_assistant(request: Request, body: AssistantPatch) -> Response:
     return json_response(changed)
 
 
-async def delete_assistant(request: Request) -> Response:
+async def delete_assistant(request: Request, query: AssistantDelete) -> Response:
     await services(request).assistant_removal.delete(
-        assistant_id_of(request), delete_threads=query_bool(request, "delete_threads")
+        assistant_id_of(request), delete_threads=query.delete_threads
     )
     return no_content()
 
@@ -76,18 +80,10 @@ async def set_latest(request: Request, body: AssistantLatest) -> Response:
     return json_response(await services(request).assistants.set_latest(assistant_id, body.version))
 
 
-async def draw_graph(request: Request) -> Response:
+async def draw_graph(request: Request, query: Drawing) -> Response:
     assistant = await services(request).assistants.get(assistant_id_of(request))
-    drawing = services(request).assistant_graphs.drawing(assistant, xray=_xray(request))
+    drawing = services(request).assistant_graphs.drawing(assistant, xray=query.xray)
     return json_response(await drawing)
-
-
-def _xray(request: Request) -> bool | int:
-    """`true`, `false` or a number of levels."""
-    text = request.query_params.get("xray", "")
-    if text.lower() in ("", "true", "false"):
-        return text.lower() == "true"
-    return query_int(request, "xray", 0, minimum=1)
 
 
 async def get_schemas(request: Request) -> Response:
@@ -95,10 +91,10 @@ async def get_schemas(request: Request) -> Response:
     return json_response(await services(request).assistant_graphs.schemas(assistant))
 
 
-async def get_subgraphs(request: Request) -> Response:
+async def get_subgraphs(request: Request, query: SubgraphsQuery) -> Response:
     assistant = await services(request).assistants.get(assistant_id_of(request))
     subgraphs = services(request).assistant_graphs.subgraphs(
-        assistant, request.path_params.get("namespace"), recurse=query_bool(request, "recurse")
+        assistant, request.path_params.get("namespace"), recurse=query.recurse
     )
     return json_response(await subgraphs)
 
@@ -110,6 +106,7 @@ routes: list[Route] = [
         create_assistant,
         body=AssistantCreate,
         returns=Assistant,
+        raises=(BadRequest, NotFound, Conflict),
         summary="Create an assistant",
     ),
     operation_with_body(
@@ -118,6 +115,8 @@ routes: list[Route] = [
         search_assistants,
         body=AssistantSearch,
         returns=list[Assistant],
+        gives=(PAGINATION_TOTAL, PAGINATION_NEXT),
+        raises=(NotFound,),
         summary="Search assistants",
     ),
     operation_with_body(
@@ -126,6 +125,7 @@ routes: list[Route] = [
         count_assistants,
         body=AssistantCount,
         returns=int,
+        raises=(NotFound,),
         summary="Count assistants",
     ),
     operation(
@@ -141,14 +141,16 @@ routes: list[Route] = [
         patch_assistant,
         body=AssistantPatch,
         returns=Assistant,
+        raises=(BadRequest,),
         summary="Make a new version of an assistant",
     ),
     operation(
         "DELETE",
         "/assistants/{assistant_id}",
         delete_assistant,
+        query=AssistantDelete,
         status=204,
-        query={"delete_threads": bool},
+        raises=(Conflict,),
         summary="Delete an assistant with its versions",
     ),
     operation_with_body(
@@ -171,8 +173,9 @@ routes: list[Route] = [
         "GET",
         "/assistants/{assistant_id}/graph",
         draw_graph,
+        query=Drawing,
         returns=dict[str, Any],
-        query={"xray": bool | int},
+        raises=(GraphUnusable,),
         summary="Get the nodes and edges of an assistant's graph",
     ),
     operation(
@@ -180,22 +183,25 @@ routes: list[Route] = [
         "/assistants/{assistant_id}/schemas",
         get_schemas,
         returns=dict[str, Any],
+        raises=(GraphUnusable,),
         summary="Get the JSON schemas of an assistant's graph",
     ),
     operation(
         "GET",
         "/assistants/{assistant_id}/subgraphs",
         get_subgraphs,
+        query=SubgraphsQuery,
         returns=dict[str, Any],
-        query={"recurse": bool},
+        raises=(GraphUnusable,),
         summary="Get the schemas of the subgraphs of an assistant's graph",
     ),
     operation(
         "GET",
         "/assistants/{assistant_id}/subgraphs/{namespace}",
         get_subgraphs,
+        query=SubgraphsQuery,
         returns=dict[str, Any],
-        query={"recurse": bool},
+        raises=(GraphUnusable,),
         summary="Get the schemas of one subgraph of an assistant's graph",
     ),
 ]

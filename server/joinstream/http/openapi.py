@@ -8,15 +8,24 @@ from pydantic import TypeAdapter
 from starlette.routing import BaseRoute
 
 from joinstream import __version__
+from joinstream.http.headers import Header
+from joinstream.http.refusals import (
+    ERROR_SCHEMA,
+    described_headers,
+    refusal_components,
+    refusals_of,
+)
 from joinstream.http.routing import ApiRoute, Operation, leaf_routes
+from joinstream.http.schemas.base import Query
 
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
-_ERROR = {
-    "type": "object",
-    "properties": {"detail": {"type": "string"}},
-    "required": ["detail"],
+_UUID = {"type": "string", "format": "uuid"}
+_NO_UUIDS = {
+    "assistant_id": "The assistant's UUID, or the name of a graph.",
+    "namespace": "The subgraph's namespace.",
 }
+"""Parameters in paths that are not the UUID of something."""
 
 Described = tuple[str, Operation]
 """A path and what is done there."""
@@ -43,7 +52,10 @@ def openapi_document(routes: Iterable[BaseRoute], server: str) -> dict[str, Any]
         },
         "servers": [{"url": server or "/"}],
         "paths": paths,
-        "components": {"schemas": {**definitions, "Error": _ERROR}},
+        "components": {
+            "schemas": {**definitions, "Error": ERROR_SCHEMA},
+            "responses": refusal_components(),
+        },
     }
 
 
@@ -51,11 +63,11 @@ def _schemas(operations: list[Described]) -> tuple[dict[Any, Any], dict[str, Any
     """Schemas by (type's id, direction), and the definitions they refer to."""
     wanted: dict[tuple[int, str], Any] = {}
     for _, operation in operations:
-        for given in (operation.body, *operation.query.values()):
-            if given is not None:
-                wanted[id(given), "validation"] = given
-        if operation.returns is not None:
-            wanted[id(operation.returns), "serialization"] = operation.returns
+        if operation.body is not None:
+            wanted[id(operation.body), "validation"] = operation.body
+        for answered in (operation.returns, *operation.or_else.values()):
+            if answered is not None:
+                wanted[id(answered), "serialization"] = answered
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, key[1], TypeAdapter(type_)) for key, type_ in wanted.items()],  # type: ignore[misc]  # the mode is one of the two
         ref_template=_REF,
@@ -64,44 +76,78 @@ def _schemas(operations: list[Described]) -> tuple[dict[Any, Any], dict[str, Any
 
 
 def _operation(path: str, operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    in_path = list(_path_parameters(path))
     described: dict[str, Any] = {
         "operationId": _slug(operation.method, path),
         "summary": operation.summary,
         "tags": [_tag(path)],
-        "parameters": [*_path_parameters(path), *_query_parameters(operation, schemas)],
+        "parameters": [
+            *in_path,
+            *_query_parameters(operation.query),
+            *_header_parameters(operation.takes),
+        ],
         "responses": {
-            str(operation.status): _answer(operation, schemas),
-            "4XX": {
-                "description": "The request cannot be carried out; `detail` says why",
-                "content": _json({"$ref": _REF.format(model="Error")}),
-            },
+            **_answers(operation, schemas),
+            **refusals_of(operation, has_path_parameters=bool(in_path)),
         },
     }
     if operation.body is not None:
         schema = schemas[id(operation.body), "validation"]
-        described["requestBody"] = {"required": True, "content": _json(schema)}
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema}},
+        }
     return described
 
 
-def _answer(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
-    if operation.returns is None and operation.content == "application/json":
-        return {"description": "Done"}
-    schema = schemas[id(operation.returns), "serialization"] if operation.returns else {}
-    return {"description": "Done", "content": {operation.content: {"schema": schema}}}
+def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+    """What is answered to requests that are carried out, by status."""
+    answers: dict[str, Any] = {}
+    for status, returned in {operation.status: operation.returns, **operation.or_else}.items():
+        answer: dict[str, Any] = {"description": "Done"}
+        if returned is not None:
+            schema = schemas[id(returned), "serialization"]
+            answer["content"] = {operation.content: {"schema": schema}}
+        elif operation.content != "application/json":
+            answer["content"] = {operation.content: {"schema": {"type": "string"}}}
+        if operation.gives:
+            answer["headers"] = described_headers(operation.gives)
+        answers[str(status)] = answer
+    return answers
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in _PATH_PARAMETER.findall(path):
-        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        parameter = {"name": name, "in": "path", "required": True}
+        if name in _NO_UUIDS:
+            yield {**parameter, "description": _NO_UUIDS[name], "schema": {"type": "string"}}
+        else:
+            yield {**parameter, "schema": _UUID}
 
 
-def _query_parameters(operation: Operation, schemas: dict[Any, Any]) -> Iterator[dict[str, Any]]:
-    for name, type_ in operation.query.items():
-        yield {"name": name, "in": "query", "schema": schemas[id(type_), "validation"]}
+def _query_parameters(query: type[Query] | None) -> Iterator[dict[str, Any]]:
+    properties = query.model_json_schema()["properties"] if query else {}
+    for name, schema in properties.items():
+        yield {"name": name, "in": "query", "schema": _without_null(schema)}
 
 
-def _json(schema: Any) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query has no way to say null, other than not to say anything."""
+    if "anyOf" not in schema:
+        return schema
+    kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**kinds[0], **rest} if len(kinds) == 1 else {**rest, "anyOf": kinds}
+
+
+def _header_parameters(headers: Iterable[Header]) -> Iterator[dict[str, Any]]:
+    for header in headers:
+        yield {
+            "name": header.name,
+            "in": "header",
+            "description": header.description,
+            "schema": header.schema,
+        }
 
 
 def _slug(method: str, path: str) -> str:

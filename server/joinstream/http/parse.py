@@ -4,7 +4,6 @@
 the event loop, because orjson holds the interpreter lock: a thread would make the loop wait alike.
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,14 +13,11 @@ from starlette.requests import Request
 
 from joinstream.encoding import loads, replace_nul
 from joinstream.errors import PayloadTooLarge, Unprocessable
-from joinstream.http.validation import explain, one_of
-
-LARGEST_INTEGER = 2**63 - 1
-"""Postgres counts no further."""
-
-_TRUE = frozenset({"true", "yes", "1"})
+from joinstream.http.schemas.base import Query
+from joinstream.http.validation import explain
 
 Model = TypeVar("Model", bound=BaseModel)
+Asked = TypeVar("Asked", bound=Query)
 
 
 async def body_as(request: Request, model: type[Model]) -> Model:
@@ -85,53 +81,29 @@ def _too_large(limit: int) -> PayloadTooLarge:
 
 def path_uuid(request: Request, name: str) -> UUID:
     """A UUID from the path. Raises Unprocessable when it is none."""
-    return as_uuid(request.path_params[name], name)
-
-
-def as_uuid(text: str, name: str) -> UUID:
+    text = request.path_params[name]
     try:
         return UUID(text)
     except ValueError:
         raise Unprocessable(f"{name}: must be a UUID, got {text!r}.") from None
 
 
-def query_bool(request: Request, name: str, default: bool = False) -> bool:
-    """`true`, `yes` and `1` in any case are true, everything else but an empty value is false."""
-    text = request.query_params.get(name, "")
-    return text.lower() in _TRUE if text else default
+def query_as(request: Request, model: type[Asked]) -> Asked:
+    """Read the query into `model`. Raises Unprocessable with one line for each parameter at fault.
 
-
-def query_int(
-    request: Request, name: str, default: int, *, minimum: int = 0, maximum: int = LARGEST_INTEGER
-) -> int:
-    """An integer within bounds. Raises Unprocessable; an empty value is the default."""
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    try:
-        number = int(text)
-    except ValueError:
-        raise Unprocessable(f"{name}: must be an integer, got {text!r}.") from None
-    if not minimum <= number <= maximum:
-        raise Unprocessable(f"{name}: must be from {minimum} to {maximum}, got {number}.")
-    return number
-
-
-def query_choice(request: Request, name: str, choices: Sequence[str]) -> str | None:
-    """One of the choices, None when absent or empty. Raises Unprocessable."""
-    text = request.query_params.get(name, "")
-    if text and text not in choices:
-        raise Unprocessable(f"{name}: must be {one_of(choices)}, got {text!r}.")
-    return text or None
-
-
-def query_list(request: Request, name: str) -> list[str] | None:
-    """All values of a repeated key; each may also be a JSON array or a comma-separated list.
-
-    None when the key is absent or empty. Raises Unprocessable for a broken JSON array.
+    An empty value is the same as none; of a parameter that is given several times the last counts.
+    The items of a list may come one by one, as a JSON array or separated by commas.
     """
-    values = [item for text in request.query_params.getlist(name) for item in _items(text, name)]
-    return values or None
+    given: dict[str, str | list[str]] = {}
+    for name in request.query_params:
+        texts = [text for text in request.query_params.getlist(name) if text]
+        if texts and name in model.model_fields:
+            given[name] = _all_items(texts, name) if name in model.lists() else texts[-1]
+    return validated(given, model)
+
+
+def _all_items(texts: list[str], name: str) -> list[str]:
+    return [item for text in texts for item in _items(text, name)]
 
 
 def _items(text: str, name: str) -> list[str]:

@@ -2,35 +2,63 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Required, TypedDict, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 
-from joinstream.http.parse import body_as
+from joinstream.errors import RequestError
+from joinstream.http.headers import Header
+from joinstream.http.parse import body_as, query_as
+from joinstream.http.schemas.base import Query
 
 Model = TypeVar("Model", bound=BaseModel)
+Asked = TypeVar("Asked", bound=Query)
+
 Handler = Callable[[Request], Awaitable[Response]]
+QueryHandler = Callable[[Request, Asked], Awaitable[Response]]
 BodyHandler = Callable[[Request, Model], Awaitable[Response]]
+BodyAndQueryHandler = Callable[[Request, Model, Asked], Awaitable[Response]]
+
+
+class About(TypedDict, total=False):
+    """What else the API document says of a route; see `Operation`."""
+
+    summary: Required[str]
+    returns: Any
+    status: int
+    or_else: Mapping[int, Any]
+    content: str
+    takes: Sequence[Header]
+    gives: Sequence[Header]
+    raises: Sequence[type[RequestError]]
+    public: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What the API document says of a route.
 
-    `returns` is any type pydantic can describe, None for an answer without a body; `query` maps
-    parameter names to their types; `content` is the media type of the answer.
+    `returns` is any type pydantic can describe, None for an answer without a body, and `or_else`
+    has those of other good statuses; `content` is the media type of the answer. `takes` and `gives`
+    are headers, `raises` the refusals that do not follow from what the route takes. What is
+    `public` is open to those who are nobody.
     """
 
     method: str
     summary: str
     body: type[BaseModel] | None = None
+    query: type[Query] | None = None
     returns: Any = None
-    query: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    or_else: Mapping[int, Any] = field(default_factory=dict)
     content: str = "application/json"
+    takes: Sequence[Header] = ()
+    gives: Sequence[Header] = ()
+    raises: Sequence[type[RequestError]] = ()
+    public: bool = False
 
 
 class ApiRoute(Route):
@@ -39,43 +67,73 @@ class ApiRoute(Route):
     operation: Operation
 
 
+@overload
+def operation(method: str, path: str, handler: Handler, **about: Unpack[About]) -> ApiRoute: ...
+@overload
 def operation(
     method: str,
     path: str,
-    handler: Handler,
+    handler: QueryHandler[Asked],
     *,
-    summary: str,
-    returns: Any = None,
-    query: Mapping[str, Any] | None = None,
-    status: int = 200,
-    content: str = "application/json",
+    query: type[Asked],
+    **about: Unpack[About],
+) -> ApiRoute: ...
+def operation(
+    method: str,
+    path: str,
+    handler: Callable[..., Awaitable[Response]],
+    *,
+    query: type[Query] | None = None,
+    **about: Unpack[About],
 ) -> ApiRoute:
-    """A route without a body. The handler takes the request."""
-    route = ApiRoute(path, handler, methods=[method])
-    route.operation = Operation(method, summary, None, returns, query or {}, status, content)
-    return route
+    """A route without a body. The handler takes the request, and the query, already validated."""
+    return _route(path, handler, Operation(method, query=query, **about))
 
 
+@overload
 def operation_with_body(
     method: str,
     path: str,
     handler: BodyHandler[Model],
     *,
     body: type[Model],
-    summary: str,
-    returns: Any = None,
-    query: Mapping[str, Any] | None = None,
-    status: int = 200,
-    content: str = "application/json",
+    **about: Unpack[About],
+) -> ApiRoute: ...
+@overload
+def operation_with_body(
+    method: str,
+    path: str,
+    handler: BodyAndQueryHandler[Model, Asked],
+    *,
+    body: type[Model],
+    query: type[Asked],
+    **about: Unpack[About],
+) -> ApiRoute: ...
+def operation_with_body(
+    method: str,
+    path: str,
+    handler: Callable[..., Awaitable[Response]],
+    *,
+    body: type[BaseModel],
+    query: type[Query] | None = None,
+    **about: Unpack[About],
 ) -> ApiRoute:
-    """A route with a JSON body. The handler takes the request and the body, already validated."""
+    """A route with a JSON body. The handler takes the request, the body and the query, both
+    already validated."""
+    return _route(path, handler, Operation(method, body=body, query=query, **about))
 
+
+def _route(
+    path: str, handler: Callable[..., Awaitable[Response]], operation: Operation
+) -> ApiRoute:
     async def endpoint(request: Request) -> Response:
-        return await handler(request, await body_as(request, body))
+        queries = [query_as(request, operation.query)] if operation.query else []
+        bodies = [await body_as(request, operation.body)] if operation.body else []
+        return await handler(request, *bodies, *queries)
 
     endpoint.__name__ = getattr(handler, "__name__", "endpoint")
-    route = ApiRoute(path, endpoint, methods=[method])
-    route.operation = Operation(method, summary, body, returns, query or {}, status, content)
+    route = ApiRoute(path, endpoint, methods=[operation.method])
+    route.operation = operation
     return route
 
 

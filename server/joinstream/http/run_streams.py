@@ -1,6 +1,6 @@
 """A run's events, and its result, as response bodies."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from starlette.requests import Request
 
@@ -9,7 +9,6 @@ from joinstream.domain.run_record import Run
 from joinstream.domain.stream_modes import wants
 from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
-from joinstream.http.parse import query_list
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
 from joinstream.services.run_streams import RunStream
@@ -61,14 +60,18 @@ def position(cursor: Cursor) -> dict[str, str]:
 
 
 def event_stream(
-    request: Request, stream: RunStream, *, stateless: bool, cancel_on_disconnect: bool
+    request: Request,
+    stream: RunStream,
+    *,
+    modes: Sequence[str] = (),
+    stateless: bool,
+    cancel_on_disconnect: bool,
 ) -> StreamingBody:
-    """The SSE response of a run."""
-    asked = query_list(request, "stream_mode") if request.method == "GET" else None
+    """The SSE response of a run: its events of these modes, none named: of all."""
     return _body(
         request,
         stream,
-        _sse_chunks(request, stream, frozenset(asked) if asked else None),
+        _sse_chunks(request, stream, frozenset(modes) or None),
         {
             **STREAM_HEADERS,
             **locations(request, stream.run, "stream", stateless=stateless),

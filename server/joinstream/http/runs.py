@@ -1,5 +1,6 @@
 """Runs on threads, and stateless runs, which have the same routes without the thread."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -8,9 +9,9 @@ from starlette.routing import BaseRoute
 
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
-from joinstream.domain.runs import RUN_STATUSES, CancelAction
-from joinstream.errors import Unprocessable
-from joinstream.http.parse import path_uuid, query_bool, query_choice, query_int, query_list
+from joinstream.errors import BadRequest, Conflict, NotFound, Unprocessable
+from joinstream.http.headers import CONTENT_LOCATION, LAST_EVENT_ID, LOCATION, STREAM_POSITION
+from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.run_streams import (
@@ -20,17 +21,28 @@ from joinstream.http.run_streams import (
     result_body,
     run_path,
 )
-from joinstream.http.schemas.runs import RunBatch, RunCreate, RunOut, RunsCancel
+from joinstream.http.schemas.runs import (
+    RUN_FIELDS,
+    CancelHow,
+    CancelQuery,
+    JoinQuery,
+    RunBatch,
+    RunCreate,
+    RunField,
+    RunOut,
+    RunsCancel,
+    RunsQuery,
+    StreamQuery,
+)
 from joinstream.http.services import services
 from joinstream.services.runs import RunPurpose
 
 EVENT_STREAM = "text/event-stream"
-RUN_FIELDS = tuple(RunOut.__annotations__)
+_CANNOT_BE_CREATED = (BadRequest, NotFound, Conflict)
 
 
-def run_as_json(run: Run, select: list[str] | None = None) -> dict[str, Any]:
-    fields = RUN_FIELDS if select is None else [name for name in select if name in RUN_FIELDS]
-    return {name: getattr(run, name) for name in fields}
+def run_as_json(run: Run, select: Sequence[RunField] = ()) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in select or RUN_FIELDS}
 
 
 def _thread_id(request: Request) -> ThreadId | None:
@@ -42,11 +54,9 @@ async def _run(request: Request, to: RunPurpose = "read") -> Run:
     return await services(request).runs.get(_thread_id(request), run_id, to)
 
 
-async def _run_to_join(request: Request) -> tuple[Run, bool]:
-    """The run, and whether it is to be cancelled when the reader leaves."""
-    cancels = query_bool(request, "cancel_on_disconnect")
+async def _run_to_join(request: Request, query: JoinQuery) -> Run:
     run = await _run(request)
-    return (await _run(request, "update") if cancels else run), cancels
+    return await _run(request, "update") if query.cancel_on_disconnect else run
 
 
 async def create_run(request: Request, body: RunCreate) -> Response:
@@ -85,17 +95,13 @@ async def create_runs(request: Request, body: RunBatch) -> Response:
     return json_response([run_as_json(await runs.create(run)) for run in new])
 
 
-async def list_runs(request: Request) -> Response:
+async def list_runs(request: Request, query: RunsQuery) -> Response:
     thread_id = ThreadId(path_uuid(request, "thread_id"))
     await services(request).threads.get(thread_id, to="search")
     found = await services(request).runs.search(
-        thread_id,
-        status=query_choice(request, "status", RUN_STATUSES),
-        limit=query_int(request, "limit", 10, minimum=1, maximum=1000),
-        offset=query_int(request, "offset", 0),
+        thread_id, status=query.status, limit=query.limit, offset=query.offset
     )
-    select = query_list(request, "select")
-    return json_response([run_as_json(run, select) for run in found])
+    return json_response([run_as_json(run, query.select) for run in found])
 
 
 async def get_run(request: Request) -> Response:
@@ -107,40 +113,38 @@ async def delete_run(request: Request) -> Response:
     return no_content()
 
 
-async def join_run(request: Request) -> Response:
-    run, cancels = await _run_to_join(request)
-    stateless = "thread_id" not in request.path_params
+async def join_run(request: Request, query: JoinQuery) -> Response:
+    run = await _run_to_join(request, query)
     return result_body(
         request,
         await services(request).run_streams.join(run, "now", only_end=True),
-        stateless=stateless,
-        cancel_on_disconnect=cancels,
+        stateless="thread_id" not in request.path_params,
+        cancel_on_disconnect=query.cancel_on_disconnect,
     )
 
 
-async def join_stream(request: Request) -> Response:
+async def join_stream(request: Request, query: StreamQuery) -> Response:
     cursor = cursor_of(request)
-    run, cancels = await _run_to_join(request)
+    run = await _run_to_join(request, query)
     return event_stream(
         request,
         await services(request).run_streams.join(run, cursor),
+        modes=query.stream_mode,
         stateless="thread_id" not in request.path_params,
-        cancel_on_disconnect=cancels,
+        cancel_on_disconnect=query.cancel_on_disconnect,
     )
 
 
-async def cancel_run(request: Request) -> Response:
+async def cancel_run(request: Request, query: CancelQuery) -> Response:
     run = await _run(request, "update")
-    action = _action(request)
-    reason = request.query_params.get("reason") or "cancelled by request"
-    if not query_bool(request, "wait"):
-        await services(request).runs.cancel(run, action, reason)
+    if not query.wait:
+        await services(request).runs.cancel(run, query.action, query.reason)
         return Response(status_code=202)
-    stream = await services(request).run_streams.cancel(run, action, reason)
+    stream = await services(request).run_streams.cancel(run, query.action, query.reason)
     return ended_body(request, stream, stateless="thread_id" not in request.path_params)
 
 
-async def cancel_runs(request: Request, body: RunsCancel) -> Response:
+async def cancel_runs(request: Request, body: RunsCancel, query: CancelHow) -> Response:
     by_status, by_ids = body.status is not None, bool(body.thread_id and body.run_ids)
     if by_status == by_ids:
         raise Unprocessable("Send either status, or both thread_id and run_ids.")
@@ -148,18 +152,9 @@ async def cancel_runs(request: Request, body: RunsCancel) -> Response:
         status=body.status,
         thread_id=ThreadId(body.thread_id) if body.thread_id else None,
         run_ids=[RunId(run_id) for run_id in body.run_ids or []],
-        action=_action(request),
+        action=query.action,
     )
     return no_content()
-
-
-def _action(request: Request) -> CancelAction:
-    action = request.query_params.get("action") or "interrupt"
-    if action == "interrupt":
-        return "interrupt"
-    if action == "rollback":
-        return "rollback"
-    raise Unprocessable(f"action: must be interrupt or rollback, got {action!r}.")
 
 
 def _routes_of(prefix: str) -> list[BaseRoute]:
@@ -172,6 +167,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             create_run,
             body=RunCreate,
             returns=RunOut,
+            gives=(CONTENT_LOCATION,),
+            raises=_CANNOT_BE_CREATED,
             summary="Create a run that executes in the background",
         ),
         operation_with_body(
@@ -180,6 +177,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             stream_run,
             body=RunCreate,
             content=EVENT_STREAM,
+            gives=(LOCATION, CONTENT_LOCATION, STREAM_POSITION),
+            raises=_CANNOT_BE_CREATED,
             summary="Create a run and stream its events",
         ),
         operation_with_body(
@@ -188,6 +187,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             wait_for_run,
             body=RunCreate,
             returns=Any,
+            gives=(LOCATION, CONTENT_LOCATION),
+            raises=_CANNOT_BE_CREATED,
             summary="Create a run and wait for its output",
         ),
         operation("GET", run, get_run, returns=RunOut, summary="Get a run"),
@@ -196,24 +197,28 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             "GET",
             f"{run}/join",
             join_run,
+            query=JoinQuery,
             returns=Any,
-            query={"cancel_on_disconnect": bool},
+            gives=(LOCATION, CONTENT_LOCATION),
             summary="Wait for a run's output",
         ),
         operation(
             "GET",
             f"{run}/stream",
             join_stream,
+            query=StreamQuery,
+            takes=(LAST_EVENT_ID,),
             content=EVENT_STREAM,
-            query={"stream_mode": list[str], "cancel_on_disconnect": bool},
+            gives=(LOCATION, CONTENT_LOCATION, STREAM_POSITION),
             summary="Join a run's stream; Last-Event-ID replays what was missed",
         ),
         operation(
             "POST",
             f"{run}/cancel",
             cancel_run,
+            query=CancelQuery,
             status=202,
-            query={"wait": bool, "action": CancelAction, "reason": str},
+            or_else={200: dict[str, Any]},
             summary="Cancel a run",
         ),
     ]
@@ -226,6 +231,7 @@ routes: list[BaseRoute] = [
         create_runs,
         body=RunBatch,
         returns=list[RunOut],
+        raises=_CANNOT_BE_CREATED,
         summary="Create several stateless runs",
     ),
     operation_with_body(
@@ -233,16 +239,17 @@ routes: list[BaseRoute] = [
         "/runs/cancel",
         cancel_runs,
         body=RunsCancel,
+        query=CancelHow,
         status=204,
-        query={"action": CancelAction},
+        raises=(NotFound,),
         summary="Cancel several runs",
     ),
     operation(
         "GET",
         "/threads/{thread_id}/runs",
         list_runs,
+        query=RunsQuery,
         returns=list[RunOut],
-        query={"limit": int, "offset": int, "status": str, "select": list[str]},
         summary="List a thread's runs, newest first",
     ),
     *_routes_of("/threads/{thread_id}"),

@@ -10,16 +10,23 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
 from joinstream import __version__
+from joinstream.errors import Unavailable
 from joinstream.http.openapi import openapi_document
-from joinstream.http.parse import query_bool
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes, operation
+from joinstream.http.schemas.base import Query
 from joinstream.http.services import services
 
 
-async def ok(request: Request) -> Response:
+class OkQuery(Query):
+    """Whether every backing service is asked too."""
+
+    check_db: bool = False
+
+
+async def ok(request: Request, query: OkQuery) -> Response:
     """Alive; with `check_db`, also whether every backing service answers, else 503."""
-    verdicts = await services(request).health.check() if query_bool(request, "check_db") else {}
+    verdicts = await services(request).health.check() if query.check_db else {}
     healthy = "unhealthy" not in verdicts.values()
     if healthy:
         return json_response({"ok": True, "services": verdicts})
@@ -74,12 +81,34 @@ routes: list[BaseRoute] = [
         "GET",
         "/ok",
         ok,
+        query=OkQuery,
         returns=dict[str, Any],
-        query={"check_db": bool},
+        raises=(Unavailable,),
         summary="Whether the server, and with check_db what it stands on, is well",
+        public=True,
     ),
-    operation("GET", "/", ok, returns=dict[str, Any], summary="The same as /ok"),
-    operation("GET", "/info", info, returns=dict[str, Any], summary="Versions and features"),
-    operation("GET", "/openapi.json", openapi, returns=dict[str, Any], summary="This document"),
-    operation("GET", "/docs", docs, content="text/html", summary="This document as a page"),
+    operation(
+        "GET",
+        "/",
+        ok,
+        query=OkQuery,
+        returns=dict[str, Any],
+        raises=(Unavailable,),
+        summary="The same as /ok",
+        public=True,
+    ),
+    operation(
+        "GET", "/info", info, returns=dict[str, Any], summary="Versions and features", public=True
+    ),
+    operation(
+        "GET",
+        "/openapi.json",
+        openapi,
+        returns=dict[str, Any],
+        summary="This document",
+        public=True,
+    ),
+    operation(
+        "GET", "/docs", docs, content="text/html", summary="This document as a page", public=True
+    ),
 ]

@@ -8,24 +8,30 @@ from starlette.routing import Route
 
 from joinstream.domain.state_view import CheckpointView, StateView, selected
 from joinstream.domain.storage import ThreadStorage
-from joinstream.http.parse import as_uuid, query_bool, query_int, query_list
+from joinstream.errors import BadRequest, Conflict, GraphUnusable
+from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response
 from joinstream.http.routing import operation, operation_with_body
-from joinstream.http.schemas.thread_states import History, StateAt, StateUpdateBody
+from joinstream.http.schemas.thread_states import (
+    History,
+    HistoryPage,
+    StateAt,
+    StateQuery,
+    StateUpdateBody,
+)
 from joinstream.http.services import services
 from joinstream.http.threads import thread_id_of
 from joinstream.services.thread_states import HistoryQuery
 
-MAX_HISTORY = 1000
+_GRAPH_REFUSES = (BadRequest, GraphUnusable)
 
 
-async def get_state(request: Request) -> Response:
+async def get_state(request: Request, query: StateQuery) -> Response:
     """The latest state, or the one at the checkpoint in the path."""
-    given = request.path_params.get("checkpoint_id")
     state = await services(request).thread_states.get(
-        thread_id_of(request), _checkpoint(given), subgraphs=query_bool(request, "subgraphs")
+        thread_id_of(request), _checkpoint(request), subgraphs=query.subgraphs
     )
-    return json_response(selected(state, query_list(request, "select")))
+    return json_response(selected(state, query.select or None))
 
 
 async def get_state_at(request: Request, body: StateAt) -> Response:
@@ -48,12 +54,8 @@ async def update_state(request: Request, body: StateUpdateBody) -> Response:
     )
 
 
-async def get_history(request: Request) -> Response:
-    query = HistoryQuery(
-        limit=query_int(request, "limit", 1, minimum=1, maximum=MAX_HISTORY),
-        before=_checkpoint(request.query_params.get("before")),
-    )
-    return await _history(request, query, query_list(request, "select"))
+async def get_history(request: Request, query: HistoryPage) -> Response:
+    return await _history(request, query.query(), query.select or None)
 
 
 async def search_history(request: Request, body: History) -> Response:
@@ -69,8 +71,10 @@ async def get_storage(request: Request) -> Response:
     return json_response(await services(request).thread_states.storage(thread_id_of(request)))
 
 
-def _checkpoint(checkpoint_id: str | None) -> dict[str, Any]:
-    return {"checkpoint_id": str(as_uuid(checkpoint_id, "checkpoint_id"))} if checkpoint_id else {}
+def _checkpoint(request: Request) -> dict[str, Any]:
+    if "checkpoint_id" not in request.path_params:
+        return {}
+    return {"checkpoint_id": str(path_uuid(request, "checkpoint_id"))}
 
 
 routes: list[Route] = [
@@ -78,8 +82,9 @@ routes: list[Route] = [
         "GET",
         "/threads/{thread_id}/state",
         get_state,
+        query=StateQuery,
         returns=StateView,
-        query={"subgraphs": bool, "select": list[str]},
+        raises=_GRAPH_REFUSES,
         summary="Get a thread's state",
     ),
     operation_with_body(
@@ -88,6 +93,7 @@ routes: list[Route] = [
         update_state,
         body=StateUpdateBody,
         returns=dict[str, CheckpointView | str | None],
+        raises=(*_GRAPH_REFUSES, Conflict),
         summary="Update a thread's state",
     ),
     operation_with_body(
@@ -96,22 +102,25 @@ routes: list[Route] = [
         get_state_at,
         body=StateAt,
         returns=StateView,
+        raises=_GRAPH_REFUSES,
         summary="Get a thread's state at a checkpoint",
     ),
     operation(
         "GET",
         "/threads/{thread_id}/state/{checkpoint_id}",
         get_state,
+        query=StateQuery,
         returns=StateView,
-        query={"subgraphs": bool, "select": list[str]},
+        raises=_GRAPH_REFUSES,
         summary="Get a thread's state at a checkpoint of its root graph",
     ),
     operation(
         "GET",
         "/threads/{thread_id}/history",
         get_history,
+        query=HistoryPage,
         returns=list[StateView],
-        query={"limit": int, "before": str, "select": list[str]},
+        raises=_GRAPH_REFUSES,
         summary="List a thread's states, newest first",
     ),
     operation_with_body(
@@ -120,6 +129,7 @@ routes: list[Route] = [
         search_history,
         body=History,
         returns=list[StateView],
+        raises=_GRAPH_REFUSES,
         summary="Search a thread's states, newest first",
     ),
     operation(

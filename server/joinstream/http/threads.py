@@ -6,13 +6,16 @@ from starlette.routing import Route
 
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.threads import THREAD_FIELDS, Thread
+from joinstream.errors import BadRequest, Conflict, GraphUnusable
+from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL, PREFER
 from joinstream.http.pages import only, page_response
-from joinstream.http.parse import path_uuid, query_list
+from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.schemas.threads import (
     ThreadCount,
     ThreadCreate,
+    ThreadGet,
     ThreadPatch,
     ThreadPrune,
     ThreadSearch,
@@ -49,10 +52,10 @@ async def prune_threads(request: Request, body: ThreadPrune) -> Response:
     return json_response({"pruned_count": pruned})
 
 
-async def get_thread(request: Request) -> Response:
+async def get_thread(request: Request, query: ThreadGet) -> Response:
     thread_id = thread_id_of(request)
     thread = await services(request).threads.get(thread_id)
-    if "ttl" not in (query_list(request, "include") or ()):
+    if "ttl" not in query.include:
         return json_response(thread)
     ttl = await services(request).threads.ttl(thread_id)
     return json_response({**only(thread, THREAD_FIELDS), "ttl": ttl})
@@ -82,6 +85,7 @@ routes: list[Route] = [
         create_thread,
         body=ThreadCreate,
         returns=Thread,
+        raises=(BadRequest, Conflict, GraphUnusable),
         summary="Create a thread",
     ),
     operation_with_body(
@@ -90,6 +94,7 @@ routes: list[Route] = [
         search_threads,
         body=ThreadSearch,
         returns=list[Thread],
+        gives=(PAGINATION_TOTAL, PAGINATION_NEXT),
         summary="Search threads",
     ),
     operation_with_body(
@@ -112,8 +117,8 @@ routes: list[Route] = [
         "GET",
         "/threads/{thread_id}",
         get_thread,
+        query=ThreadGet,
         returns=Thread,
-        query={"include": list[str]},
         summary="Get a thread; include=ttl adds its time to live",
     ),
     operation_with_body(
@@ -121,7 +126,9 @@ routes: list[Route] = [
         "/threads/{thread_id}",
         patch_thread,
         body=ThreadPatch,
+        takes=(PREFER,),
         returns=Thread,
+        or_else={204: None},
         summary="Merge metadata into a thread's",
     ),
     operation(

@@ -38,7 +38,8 @@ def _wish(detail: ErrorDetails) -> str:
         return "must be an object"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
-    return detail["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+    message = detail["msg"].replace("Input should be", "must be")
+    return message.partition(",")[0] if kind.endswith("_parsing") else message
 
 
 def _path(detail: ErrorDetails, value: Any) -> str:

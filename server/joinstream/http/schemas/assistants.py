@@ -6,7 +6,17 @@ from pydantic import Field
 
 from joinstream.domain.assistants import AssistantField, AssistantOrder, IfExists, SortDirection
 from joinstream.domain.ids import AssistantId
-from joinstream.http.schemas.base import Body, Config, Context, Id, Limit, Metadata, Object, Offset
+from joinstream.http.schemas.base import (
+    Body,
+    Config,
+    Context,
+    Id,
+    Limit,
+    Metadata,
+    Object,
+    Offset,
+    Query,
+)
 from joinstream.ports.assistants import AssistantChange, AssistantFilter, NewAssistant
 from joinstream.services.assistants import new_assistant_id
 
@@ -88,3 +98,21 @@ class AssistantLatest(Body):
     """The version to make current again."""
 
     version: Version
+
+
+class AssistantDelete(Query):
+    """Whether the threads that belong to the assistant go with it."""
+
+    delete_threads: bool = False
+
+
+class Drawing(Query):
+    """Whether subgraphs are drawn inside, or how many levels of them."""
+
+    xray: Annotated[Annotated[int, Field(ge=1)] | bool, Field(union_mode="left_to_right")] = False
+
+
+class SubgraphsQuery(Query):
+    """Whether the subgraphs of subgraphs are listed too."""
+
+    recurse: bool = False

@@ -1,18 +1,28 @@
-"""What all request bodies share.
+"""What all request bodies, and all queries, share. Unknown keys are ignored in both."""
 
-Unknown keys are ignored, types are strict (`"10"` is no integer), and `null` is the same as absent.
-"""
-
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, get_origin
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from joinstream.domain.reserved import client_config, client_configurable, client_metadata
 
 
 class Body(BaseModel):
-    """Base of every request body."""
+    """Base of every request body.
+
+    Types are strict (`"10"` is no integer), and `null` is the same as absent.
+    """
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -22,6 +32,44 @@ class Body(BaseModel):
         if not isinstance(given, dict):
             return given
         return {key: value for key, value in given.items() if value is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Every field that may be absent may also be null."""
+        reference = handler(core_schema)
+        schema = handler.resolve_ref_schema(reference)
+        for name in schema["properties"].keys() - schema.get("required", ()):
+            schema["properties"][name] = _or_null(schema["properties"][name])
+        return reference
+
+
+_NULL = {"type": "null"}
+
+
+def _or_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+    kinds = schema.get("anyOf", [schema])
+    if _NULL in kinds or not schema.keys() & {"anyOf", "type", "$ref", "enum", "const"}:
+        return schema
+    about: dict[str, Any] = {
+        key: schema[key] for key in ("title", "description", "default") if key in schema
+    }
+    bare = [{key: value for key, value in kind.items() if key not in about} for kind in kinds]
+    return {**about, "anyOf": [*bare, _NULL]}
+
+
+class Query(BaseModel):
+    """Base of the parameters in the query of a request. Their text is read as what they are."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @classmethod
+    @cache
+    def lists(cls) -> frozenset[str]:
+        """The parameters that may be given several times."""
+        fields = cls.model_fields.items()
+        return frozenset(name for name, field in fields if get_origin(field.annotation) is list)
 
 
 Id = Annotated[UUID, Field(strict=False)]

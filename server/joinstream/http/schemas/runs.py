@@ -1,7 +1,7 @@
 """Bodies of the run routes."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, RootModel
@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from joinstream.domain.run_request import RunRequest
 from joinstream.domain.runs import (
+    CancelAction,
     Durability,
     IfNotExists,
     MultitaskStrategy,
@@ -17,7 +18,7 @@ from joinstream.domain.runs import (
     RunStatus,
 )
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
-from joinstream.http.schemas.base import Body, Config, Context, Id, Metadata
+from joinstream.http.schemas.base import Body, Config, Context, Id, Limit, Metadata, Offset, Query
 
 
 def _as_list(value: Any) -> Any:
@@ -142,6 +143,56 @@ class RunsCancel(Body):
     status: Literal["pending", "running", "all"] | None = None
     thread_id: Id | None = None
     run_ids: list[Id] | None = None
+
+
+class CancelHow(Query):
+    """What becomes of cancelled runs: they keep what they did, or leave nothing behind."""
+
+    action: CancelAction = "interrupt"
+
+
+class CancelQuery(CancelHow):
+    """With `wait`, the answer comes when the run is really over."""
+
+    wait: bool = False
+    reason: str = "cancelled by request"
+
+
+class JoinQuery(Query):
+    """Whether the run is to be cancelled when this client leaves."""
+
+    cancel_on_disconnect: bool = False
+
+
+class StreamQuery(JoinQuery):
+    """Which of the run's events are wanted; none named: all of them."""
+
+    stream_mode: list[str] = Field(default_factory=list)
+
+
+RunField = Literal[
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "status",
+    "metadata",
+    "kwargs",
+    "multitask_strategy",
+    "created_at",
+    "updated_at",
+    "attempt",
+    "error",
+]
+RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
+
+
+class RunsQuery(Query):
+    """One page of a thread's runs; `select` names the fields to answer with, none: all."""
+
+    limit: Limit = 10
+    offset: Offset = 0
+    status: RunStatus | None = None
+    select: list[RunField] = Field(default_factory=list)
 
 
 class RunOut(TypedDict):

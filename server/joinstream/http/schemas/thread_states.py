@@ -6,7 +6,7 @@ from langgraph.types import StateUpdate
 from pydantic import BeforeValidator, Field
 
 from joinstream.domain.commands import as_command
-from joinstream.http.schemas.base import Body, Id, Limit, Object
+from joinstream.http.schemas.base import Body, Id, Limit, Object, Query
 from joinstream.http.schemas.runs import Command
 from joinstream.services.thread_states import HistoryQuery
 
@@ -97,3 +97,22 @@ class History(Body):
             checkpoint=self.checkpoint.keys(),
             metadata=self.metadata,
         )
+
+
+class StateQuery(Query):
+    """Whether the states of subgraphs come along, and which fields are wanted, none: all."""
+
+    subgraphs: bool = False
+    select: StateSelect = Field(default_factory=list)
+
+
+class HistoryPage(Query):
+    """Which checkpoints to list, newest first: those before one of them."""
+
+    limit: Limit = 1
+    before: Id | None = None
+    select: StateSelect = Field(default_factory=list)
+
+    def query(self) -> HistoryQuery:
+        before = {"checkpoint_id": str(self.before)} if self.before else {}
+        return HistoryQuery(limit=self.limit, before=before)

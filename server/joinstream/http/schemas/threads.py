@@ -1,6 +1,6 @@
 """Bodies of the thread routes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -18,7 +18,7 @@ from joinstream.domain.threads import (
     Ttl,
     TtlStrategy,
 )
-from joinstream.http.schemas.base import Body, Id, Limit, Metadata, Object, Offset
+from joinstream.http.schemas.base import Body, Id, Limit, Metadata, Object, Offset, Query
 from joinstream.http.schemas.thread_states import Superstep
 
 
@@ -104,3 +104,9 @@ class ThreadPrune(Body):
 
     thread_ids: list[Id]
     strategy: PruneStrategy = "delete"
+
+
+class ThreadGet(Query):
+    """What to tell of a thread besides its fields."""
+
+    include: list[Literal["ttl"]] = Field(default_factory=list)
