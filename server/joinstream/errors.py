@@ -133,7 +133,7 @@ class RunRolledBack(RunStopped):
 
 
 class RunTimedOut(RunStopped):
-    """The run was executing for longer than BG_JOB_TIMEOUT_SECS."""
+    """The run was executing for longer than its timeout, or than BG_JOB_TIMEOUT_SECS."""
 
 
 class RunHandedBack(RunStopped):

@@ -24,6 +24,9 @@ class Run:
     cancel_action: CancelAction | None
     cancel_reason: str | None
     multitask_strategy: MultitaskStrategy
+    priority: int
+    concurrency_key: str | None
+    timeout_seconds: float | None
     kwargs: dict[str, Any]
     metadata: dict[str, Any]
     error: dict[str, Any] | None
@@ -35,9 +38,9 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is created from; see `create_run_v1` in the migrations for what happens to it.
+    """What a run is created from; see `create_run_v2` in the migrations for what happens to it.
 
-    An existing thread has to pass `visible`.
+    An existing thread has to pass `visible`. `user_id` is the caller's identity, None without auth.
     """
 
     run_id: RunId
@@ -48,6 +51,10 @@ class NewRun:
     graph_id: str
     multitask_strategy: MultitaskStrategy
     delay_seconds: float
+    timeout_seconds: float | None
+    priority: int
+    concurrency_key: str | None
+    user_id: str | None
     kwargs: dict[str, Any]
     assistant_metadata: dict[str, Any]
     metadata: dict[str, Any]

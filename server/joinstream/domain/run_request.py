@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from joinstream.domain.ids import RunId
 from joinstream.domain.kwargs import RunCommand, RunConfig, RunKwargs
 from joinstream.domain.runs import Durability, IfNotExists, MultitaskStrategy, OnCompletion
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
@@ -34,6 +35,10 @@ class RunRequest:
     on_completion: OnCompletion = "delete"
     after_seconds: float = 0
     durability: Durability = "async"
+    run_id: RunId | None = None
+    timeout_seconds: float | None = None
+    priority: int = 0
+    concurrency_key: str | None = None
 
 
 def merged_config(assistant_config: dict[str, Any], request: RunRequest) -> RunConfig:

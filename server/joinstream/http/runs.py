@@ -23,6 +23,7 @@ from joinstream.http.run_streams import (
 )
 from joinstream.http.schemas.runs import (
     RUN_FIELDS,
+    RUN_OPTIONS,
     CancelHow,
     CancelQuery,
     JoinQuery,
@@ -42,7 +43,11 @@ _CANNOT_BE_CREATED = (BadRequest, NotFound, Conflict)
 
 
 def run_as_json(run: Run, select: Sequence[RunField] = ()) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in select or RUN_FIELDS}
+    """What may be unset is shown when it is set."""
+    shown = {name: getattr(run, name) for name in select or RUN_FIELDS}
+    return {
+        name: value for name, value in shown.items() if value is not None or name not in RUN_OPTIONS
+    }
 
 
 def _thread_id(request: Request) -> ThreadId | None:

@@ -20,9 +20,9 @@ class Claimant:
 
 
 class Created(NamedTuple):
-    """`run` is None when nothing was created; `other_run`: see `create_run_v1`."""
+    """`run` is None when nothing was created; `other_run`: see `create_run_v2`."""
 
-    outcome: Literal["created", "claimed", "thread_missing", "busy"]
+    outcome: Literal["created", "claimed", "thread_missing", "busy", "run_exists"]
     run: Run | None
     other_run: RunId | None
 

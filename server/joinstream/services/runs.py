@@ -78,10 +78,11 @@ class Runs:
             {} if sets_configurable(request.config) else assistant.context
         )
         own = {"graph_id": assistant.graph_id, "assistant_id": str(assistant.assistant_id)}
-        if (caller := self.access.caller) is not None:
+        caller = self.access.caller
+        if caller is not None:
             config = {**config, "configurable": {**config["configurable"], **caller.configurable()}}
         new = NewRun(
-            run_id=new_run_id(),
+            run_id=request.run_id or new_run_id(),
             thread_id=thread_id or new_thread_id(),
             temporary=temporary,
             create_thread=thread_id is None or request.if_not_exists == "create",
@@ -89,6 +90,10 @@ class Runs:
             graph_id=assistant.graph_id,
             multitask_strategy=request.multitask_strategy,
             delay_seconds=request.after_seconds,
+            timeout_seconds=request.timeout_seconds,
+            priority=request.priority,
+            concurrency_key=request.concurrency_key,
+            user_id=caller.record.identity if caller else None,
             kwargs=dict(kwargs_of(request, config, context, temporary=temporary)),
             assistant_metadata=assistant.metadata,
             metadata={
@@ -113,6 +118,9 @@ class Runs:
             "multitask_strategy": new.multitask_strategy,
             "if_not_exists": "create" if new.create_thread else "reject",
             "after_seconds": new.delay_seconds,
+            "timeout_seconds": new.timeout_seconds,
+            "priority": new.priority,
+            "concurrency_key": new.concurrency_key,
             "kwargs": new.kwargs,
         }
         visible = await self.access.authorize("threads", "create_run", asked)
@@ -120,14 +128,20 @@ class Runs:
             # whose assistant it is says nothing of whose run it is
             new = replace(new, assistant_metadata={})
         return replace(
-            new, metadata=metadata_of(asked), kwargs=dict(asked["kwargs"]), visible=visible
+            new,
+            metadata=metadata_of(asked),
+            timeout_seconds=asked["timeout_seconds"],
+            priority=asked["priority"],
+            concurrency_key=asked["concurrency_key"],
+            kwargs=dict(asked["kwargs"]),
+            visible=visible,
         )
 
     async def create(self, new: NewRun) -> Run:
         """Create the run; a worker of this process takes it at once when it has a free slot.
 
         Raises NotFound when the thread does not exist, Conflict when it is busy and the strategy is
-        `reject`.
+        `reject`, or when there is a run with this id.
         """
         local = self.local_worker
         reserved = new.delay_seconds <= 0 and local is not None and local.reserve_slot()
@@ -160,6 +174,10 @@ class Runs:
             raise NotFound(
                 f"Thread {new.thread_id} does not exist. Create it first, or send "
                 'if_not_exists: "create".'
+            )
+        if created.outcome == "run_exists":
+            raise Conflict(
+                f"Run {new.run_id} exists already. Send another run_id, or none to get one."
             )
         if created.outcome == "busy" or created.run is None:
             raise Conflict(

@@ -48,26 +48,17 @@ class PostgresRuns:
         self._default_ttl = default_ttl
 
     async def create(self, new: NewRun, claimant: Claimant | None) -> Created:
-        (row,) = await self._database.fetch(
-            _QUERIES["create"],
-            new.run_id,
-            new.thread_id,
-            new.temporary,
-            new.create_thread,
-            new.assistant_id,
-            new.graph_id,
-            new.multitask_strategy,
-            new.delay_seconds,
-            new.kwargs,
-            new.assistant_metadata,
-            new.metadata,
-            new.thread_metadata,
-            new.thread_config,
-            claimant.worker if claimant else None,
-            claimant.lease_seconds if claimant else None,
-            *ttl_columns(self._default_ttl),
-            new.visible,
-        )
+        try:
+            (row,) = await self._database.fetch(
+                _QUERIES["create"],
+                {name: getattr(new, name) for name in NewRun.__dataclass_fields__},
+                new.visible,
+                claimant.worker if claimant else None,
+                claimant.lease_seconds if claimant else None,
+                *ttl_columns(self._default_ttl),
+            )
+        except asyncpg.UniqueViolationError:
+            return Created("run_exists", None, new.run_id)
         run = _run(row) if row["run_id"] else None
         return Created(row["outcome"], run, row["other_run"])
 

@@ -6,6 +6,7 @@ Order at the end, which joins rely on: flush the events, commit the terminal sta
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import structlog
@@ -132,7 +133,9 @@ class _Execution:
         execution = asyncio.create_task(self._stream_graph(), name=f"run {self._run.run_id}")
         self._active.executes_in(execution)
         await self._active.wait_until_over(
-            execution, timeout=self._parts.limits.timeout, grace=STOP_GRACE_SECONDS
+            execution,
+            timeout=min(self._run.timeout_seconds or inf, self._parts.limits.timeout),
+            grace=STOP_GRACE_SECONDS,
         )
         if self._active.stop_reason is not None:
             raise self._active.stop_reason

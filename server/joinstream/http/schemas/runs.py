@@ -1,12 +1,13 @@
 """Bodies of the run routes."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NotRequired, get_args
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, RootModel
 from typing_extensions import TypedDict
 
+from joinstream.domain.ids import RunId
 from joinstream.domain.run_request import RunRequest
 from joinstream.domain.runs import (
     CancelAction,
@@ -51,6 +52,7 @@ class Checkpoint(Body):
 Nodes = Literal["*"] | list[str] | None
 
 LONGEST_DELAY_SECONDS = 100 * 366 * 86400
+HIGHEST_PRIORITY = 1000
 
 
 class RunConfigBody(Body):
@@ -92,6 +94,10 @@ class RunCreate(Body):
     after_seconds: Annotated[float | int, Field(le=LONGEST_DELAY_SECONDS)] | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
+    run_id: Id | None = None
+    timeout_seconds: Annotated[float | int, Field(gt=0)] | None = None
+    priority: Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = 0
+    concurrency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
     def request(self) -> RunRequest:
         """The request with every default filled in."""
@@ -115,6 +121,10 @@ class RunCreate(Body):
             on_completion=self.on_completion or "delete",
             after_seconds=float(self.after_seconds or 0),
             durability=self._durability(),
+            run_id=RunId(self.run_id) if self.run_id else None,
+            timeout_seconds=self.timeout_seconds,
+            priority=self.priority,
+            concurrency_key=self.concurrency_key,
         )
 
     def _command(self) -> Any:
@@ -182,6 +192,9 @@ RunField = Literal[
     "updated_at",
     "attempt",
     "error",
+    "priority",
+    "concurrency_key",
+    "timeout_seconds",
 ]
 RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
 
@@ -209,3 +222,9 @@ class RunOut(TypedDict):
     updated_at: datetime
     attempt: int
     error: dict[str, Any] | None
+    priority: int
+    concurrency_key: NotRequired[str]
+    timeout_seconds: NotRequired[float]
+
+
+RUN_OPTIONS = RunOut.__optional_keys__

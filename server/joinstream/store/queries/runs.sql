@@ -1,10 +1,10 @@
--- The run queue. The transactions with rules in them are functions of migrations/0004_run_queue.sql.
+-- The run queue. The transactions with rules in them are functions, in the migrations: creating in
+-- 0009_run_creation.sql, the others in 0004_run_queue.sql.
 
 -- name: create
 -- Create a run, and claim it at once when a worker is given.
 select outcome, other_run, (run).*
-from create_run_v1(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
+from create_run_v2($1, $2, $3, $4, $5, $6, null, null, null);
 
 -- name: get
 -- One run, of a certain thread unless that is null, if the caller may see it.
@@ -85,7 +85,8 @@ select release_run_v1($1, $2);
 -- Delete stateless runs that ended a while ago.
 delete from runs where run_id in (
     select run_id from runs
-    where temporary and ended_at < now() - make_interval(secs => $1)
+    where temporary and ended_at is not null
+      and greatest(ended_at, keep_until) < now() - make_interval(secs => $1)
     limit $2
 );
 
@@ -93,7 +94,8 @@ delete from runs where run_id in (
 -- Forget the outputs of runs that ended a while ago; their checkpoints still have them.
 update runs set result = null where run_id in (
     select run_id from runs
-    where result is not null and ended_at < now() - make_interval(secs => $1)
+    where result is not null
+      and greatest(ended_at, keep_until) < now() - make_interval(secs => $1)
     limit $2
 );
 
