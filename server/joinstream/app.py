@@ -1,7 +1,10 @@
 """The API: services, routes and middleware, put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from starlette.applications import Starlette
@@ -12,10 +15,15 @@ from starlette.routing import BaseRoute, Mount
 from joinstream.auth.authority import Authority, load_authority
 from joinstream.auth.middleware import Authentication
 from joinstream.backends import Backends
-from joinstream.domain.ids import ThreadId
-from joinstream.http import assistants, runs, system, thread_state, threads
+from joinstream.domain.assistants import Assistant
+from joinstream.domain.ids import AssistantId, ThreadId
+from joinstream.domain.run_request import RunRequest
+from joinstream.errors import NotFound
+from joinstream.http import assistants, crons, runs, system, thread_state, threads
 from joinstream.http.errors import UnexpectedErrors, exception_handlers
+from joinstream.http.parse import validated
 from joinstream.http.routing import path_params_by
+from joinstream.http.schemas.runs import RunCreate
 from joinstream.http.sse import OpenStreams
 from joinstream.ports.access import Access
 from joinstream.project import Project
@@ -23,14 +31,18 @@ from joinstream.services import Services
 from joinstream.services.assistant_graphs import AssistantGraphs
 from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
+from joinstream.services.cron_scheduler import CronScheduler
+from joinstream.services.crons import Crons
 from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
-from joinstream.services.runs import LocalWorker, Runs
+from joinstream.services.runs import LocalWorker, ResolveAssistant, Runs
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
 from joinstream.settings import CorsConfig, Settings
 from joinstream.store.assistants import PostgresAssistants
+from joinstream.store.crons import PostgresCrons
 from joinstream.store.errors import as_request_error
+from joinstream.store.runs import PostgresRuns
 from joinstream.store.threads import PostgresThreads
 
 EXPOSED_HEADERS = (
@@ -72,6 +84,17 @@ def make_services(
         local_worker,
     )
 
+    cron_store = PostgresCrons(
+        backends.pool, lambda database: PostgresRuns(database, settings.ttl_of_new_threads)
+    )
+    scheduler = CronScheduler(
+        cron_store,
+        replace(run_service, resolve_assistant=_by_id_in(assistant_store)),
+        _request_of,
+        bus.signals,
+        settings.cron_scheduler_sleep_time,
+    )
+
     async def current_values(thread_id: ThreadId) -> object:
         return (await thread_states.read(thread_id, {}, subgraphs=False))["values"]
 
@@ -90,6 +113,8 @@ def make_services(
             current_values,
             settings.heartbeat_seconds,
         ),
+        crons=Crons(cron_store, assistant_service.resolve, thread_service, access, scheduler.wake),
+        cron_scheduler=scheduler,
         health=Health(
             {
                 "database": lambda: backends.database.execute("select 1"),
@@ -98,6 +123,22 @@ def make_services(
         ),
         project=project,
     )
+
+
+def _by_id_in(assistants: PostgresAssistants) -> ResolveAssistant:
+    """Finds an assistant for the server itself, whoever it belongs to."""
+
+    async def resolve(assistant_id: str) -> Assistant:
+        found = await assistants.get(AssistantId(UUID(assistant_id)), None)
+        if found is None:
+            raise NotFound(f"Assistant {assistant_id} does not exist.")
+        return found
+
+    return resolve
+
+
+def _request_of(payload: dict[str, Any]) -> RunRequest:
+    return validated(payload, RunCreate).request()
 
 
 def create_app(
@@ -118,7 +159,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await services.assistants.ensure_system_assistants()
-        yield
+        async with _firing_crons(services.cron_scheduler, settings):
+            yield
 
     app = Starlette(
         routes=_routes(settings, _behind_auth(settings, authority, protected)),
@@ -137,7 +179,22 @@ def create_app(
 
 def protected_routes() -> list[BaseRoute]:
     """What callers have to be known for, where there is auth."""
-    return [*assistants.routes, *threads.routes, *thread_state.routes, *runs.routes]
+    resources = (assistants, threads, thread_state, crons, runs)
+    return [route for resource in resources for route in resource.routes]
+
+
+@asynccontextmanager
+async def _firing_crons(scheduler: CronScheduler, settings: Settings) -> AsyncIterator[None]:
+    if not settings.ff_crons_enabled:
+        yield
+        return
+    firing = asyncio.create_task(scheduler.run_forever(), name="cron scheduler")
+    try:
+        yield
+    finally:
+        firing.cancel()
+        with suppress(asyncio.CancelledError):
+            await firing
 
 
 def _behind_auth(

@@ -61,3 +61,10 @@ def user_of(configurable: Mapping[str, Any]) -> AuthUser | None:
     """The user whom a stored run belongs to; None when it was created without auth."""
     record = configurable.get(USER_KEY)
     return AuthUser(record) if isinstance(record, Mapping) else None
+
+
+def caller_of(configurable: Mapping[str, Any]) -> Caller | None:
+    """The caller of whom this was `Caller.configurable()`."""
+    user = user_of(configurable)
+    permissions = tuple(configurable.get(PERMISSIONS_KEY) or ())
+    return Caller(user, permissions, user) if user is not None else None

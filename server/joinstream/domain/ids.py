@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 AssistantId = NewType("AssistantId", UUID)
 CheckpointId = NewType("CheckpointId", str)
+CronId = NewType("CronId", UUID)
 RunId = NewType("RunId", UUID)
 ThreadId = NewType("ThreadId", UUID)
 
@@ -20,3 +21,7 @@ def new_run_id() -> RunId:
 
 def new_thread_id() -> ThreadId:
     return ThreadId(uuid7())
+
+
+def new_cron_id() -> CronId:
+    return CronId(uuid7())

@@ -9,7 +9,7 @@ from joinstream.domain.runs import Durability, IfNotExists, MultitaskStrategy, O
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
 
 CHECKPOINT_KEYS = frozenset({"checkpoint_id", "checkpoint_ns", "checkpoint_map"})
-_NOT_THE_USERS = CHECKPOINT_KEYS | {"thread_id", "run_id", "graph_id", "assistant_id"}
+_NOT_THE_USERS = CHECKPOINT_KEYS | {"thread_id", "run_id", "graph_id", "assistant_id", "cron_id"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from joinstream.project import Project
 from joinstream.services.assistant_graphs import AssistantGraphs
 from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
+from joinstream.services.cron_scheduler import CronScheduler
+from joinstream.services.crons import Crons
 from joinstream.services.health import Health
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
@@ -28,5 +30,7 @@ class Services:
     thread_states: ThreadStates
     runs: Runs
     run_streams: RunStreams
+    crons: Crons
+    cron_scheduler: CronScheduler
     health: Health
     project: Project

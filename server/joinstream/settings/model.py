@@ -158,6 +158,17 @@ class Runs(_Section):
         description="""Seconds that executing runs get to finish after SIGTERM; the rest is handed
         back to the queue and goes on elsewhere.""",
     )
+    ff_crons_enabled: bool = variable(
+        "FF_CRONS_ENABLED",
+        default=True,
+        description="Whether this API process fires crons. They can be made and changed anyway.",
+    )
+    cron_scheduler_sleep_time: Annotated[float, Field(gt=0)] = variable(
+        "CRON_SCHEDULER_SLEEP_TIME",
+        default=5.0,
+        description="""Most seconds between two looks for crons that are due. A process knows when
+        the next one is due; this is how long it may take to learn of another process' changes.""",
+    )
     langgraph_default_recursion_limit: PositiveInt | None = variable(
         "LANGGRAPH_DEFAULT_RECURSION_LIMIT",
         default=None,

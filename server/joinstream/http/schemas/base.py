@@ -1,7 +1,8 @@
 """What all request bodies, and all queries, share. Unknown keys are ignored in both."""
 
+from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, ClassVar, get_origin
 from uuid import UUID
 
 from pydantic import (
@@ -21,17 +22,22 @@ from joinstream.domain.reserved import client_config, client_configurable, clien
 class Body(BaseModel):
     """Base of every request body.
 
-    Types are strict (`"10"` is no integer), and `null` is the same as absent.
+    Types are strict (`"10"` is no integer), and `null` is the same as absent, unless the body says
+    that it means something.
     """
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+    null_means: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are not absent when they are null."""
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        return {key: value for key, value in given.items() if value is not None}
+        return {
+            key: value for key, value in given.items() if value is not None or key in cls.null_means
+        }
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -71,6 +77,16 @@ class Query(BaseModel):
         fields = cls.model_fields.items()
         return frozenset(name for name, field in fields if get_origin(field.annotation) is list)
 
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("is beyond the years that can be counted") from None
+
+
+Moment = Annotated[datetime, Field(strict=False), AfterValidator(_in_utc)]
+"""A moment as ISO-8601; without an offset it is UTC."""
 
 Id = Annotated[UUID, Field(strict=False)]
 """A UUID, given as text."""
