@@ -32,6 +32,7 @@ class Things:
     waiting_run_id: str
     stateless_run_id: str
     waiting_stateless_run_id: str
+    cron_id: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ def taken(name: Literal["thread_id", "assistant_id"]) -> Callable[[Things], dict
         "graph_id": "echo",
         "if_exists": "do_nothing",
     }
+
+
+def scheduled(run: Callable[[Things], dict[str, Any]]) -> Callable[[Things], dict[str, Any]]:
+    return lambda things: {**run(things), "schedule": "0 0 1 1 *"}
 
 
 def nothing(_: Things) -> dict[str, Any]:
@@ -125,6 +130,14 @@ CELLS: dict[str, Cell] = {
     "GET /runs/{run_id}/join": Cell(200, 404, path_ids=STATELESS),
     "GET /runs/{run_id}/stream": Cell(200, 404, path_ids=STATELESS),
     "POST /runs/{run_id}/cancel": Cell(202, 404, path_ids=WAITING_STATELESS),
+    "POST /runs/crons": Cell(200, 404, scheduled(run_of_anns_assistant)),
+    "POST /threads/{thread_id}/runs/crons": Cell(200, 404, scheduled(new_run)),
+    "POST /runs/crons/search": Cell(200, 200, nothing),
+    "POST /runs/crons/count": Cell(200, 200, nothing),
+    "GET /runs/crons/{cron_id}": Cell(200, 404),
+    "PATCH /runs/crons/{cron_id}": Cell(200, 404, lambda _: {"enabled": False}),
+    "DELETE /runs/crons/{cron_id}": Cell(204, 404),
+    "GET /runs/crons/{cron_id}/firings": Cell(200, 404),
 }
 
 every_route = pytest.mark.parametrize("route", CELLS)
@@ -155,6 +168,9 @@ async def things(api: Api) -> Things:
     await api.http.get(f"/runs/{stateless_run['run_id']}/join", headers=ANN)
     state = await ann.threads.get_state(thread["thread_id"])
     runs = await ann.runs.list(thread["thread_id"])
+    cron: Any = await ann.crons.create_for_thread(
+        thread["thread_id"], "echo", schedule="0 0 1 1 *", input={"text": SECRET}
+    )
     return Things(
         thread_id=thread["thread_id"],
         run_id=runs[0]["run_id"],
@@ -164,13 +180,14 @@ async def things(api: Api) -> Things:
         waiting_run_id=waiting_run["run_id"],
         stateless_run_id=stateless_run["run_id"],
         waiting_stateless_run_id=waiting_stateless_run["run_id"],
+        cron_id=cron["cron_id"],
     )
 
 
 async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> httpx.Response:
     cell = CELLS[route]
     method, _, path = route.partition(" ")
-    for name in ("thread_id", "run_id", "assistant_id", "checkpoint_id"):
+    for name in ("thread_id", "run_id", "assistant_id", "checkpoint_id", "cron_id"):
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
     path = path.replace("{namespace}", "any")
     body = cell.body(things) if cell.body else None
@@ -186,6 +203,7 @@ async def what_ann_has(api: Api, things: Things) -> list[Any]:
         f"/assistants/{things.assistant_id}",
         f"/runs/{things.stateless_run_id}",
         f"/runs/{things.waiting_stateless_run_id}",
+        f"/runs/crons/{things.cron_id}",
     )
     answers = [await api.http.get(path, headers=ANN) for path in paths]
     assert {answer.status_code for answer in answers} == {200}
