@@ -101,7 +101,7 @@ routes: list[BaseRoute] = [
         "/runs/crons/search",
         search_crons,
         body=CronSearch,
-        returns=list[dict[str, Any]],
+        returns=list[Cron],
         gives=(PAGINATION_TOTAL, PAGINATION_NEXT),
         summary="Search crons",
     ),
