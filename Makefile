@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: setup dev test conformance check bench redis
+.PHONY: setup dev test conformance contract check bench redis
 
 setup: $(READY)
 	@$(MAKE) --no-print-directory redis || true
@@ -22,6 +22,10 @@ test: $(READY) redis
 # The official suite's own report on the checkpointer, printed.
 conformance: $(READY)
 	@$(BIN)/pytest --quiet tests/conformance/test_checkpointer.py
+
+# What the official client can do with us, method by method, printed (CONTRACT_URL=… for another server).
+contract: $(READY)
+	@$(BIN)/pytest --quiet tests/contract
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

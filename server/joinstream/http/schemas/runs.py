@@ -222,6 +222,7 @@ class RunOut(TypedDict):
     updated_at: datetime
     attempt: int
     error: dict[str, Any] | None
+    cancel_reason: str | None
     priority: int
     concurrency_key: NotRequired[str]
     timeout_seconds: NotRequired[float]
