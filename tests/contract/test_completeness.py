@@ -9,7 +9,7 @@ import pytest
 from langgraph_sdk.client import SyncLangGraphClient
 from langgraph_sdk.errors import APIStatusError
 
-from tests.contract import test_assistants, test_runs, test_starting_runs, test_threads
+from tests.contract import test_assistants, test_crons, test_runs, test_starting_runs, test_threads
 from tests.support.contract import AnyClient, client_methods, compatibility, contracts_in
 
 NOBODY = str(uuid4())
@@ -34,14 +34,6 @@ async def converse(client: AnyClient) -> None:
 LATER: dict[str, Callable[[AnyClient], Awaitable[Any]]] = {
     "threads.join_stream": follow,
     "threads.stream": converse,
-    "crons.count": lambda client: client.crons.count(),
-    "crons.create": lambda client: client.crons.create("echo", schedule="* * * * *"),
-    "crons.create_for_thread": lambda client: client.crons.create_for_thread(
-        NOBODY, "echo", schedule="* * * * *"
-    ),
-    "crons.delete": lambda client: client.crons.delete(NOBODY),
-    "crons.search": lambda client: client.crons.search(),
-    "crons.update": lambda client: client.crons.update(NOBODY, schedule="* * * * *"),
     "store.delete_item": lambda client: client.store.delete_item(SPACE, "key"),
     "store.get_item": lambda client: client.store.get_item(SPACE, "key"),
     "store.list_namespaces": lambda client: client.store.list_namespaces(),
@@ -56,7 +48,9 @@ def test_the_documentation_names_every_method_of_the_client_and_no_other() -> No
 
 
 def test_every_method_has_a_contract_or_comes_later() -> None:
-    contracts = contracts_in(test_assistants, test_threads, test_starting_runs, test_runs)
+    contracts = contracts_in(
+        test_assistants, test_threads, test_starting_runs, test_runs, test_crons
+    )
     assert {name for name, row in compatibility().items() if row["State"] == "works"} == contracts
     assert set(compatibility()) - contracts == set(LATER)
 

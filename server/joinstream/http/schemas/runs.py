@@ -192,6 +192,7 @@ RunField = Literal[
     "updated_at",
     "attempt",
     "error",
+    "cancel_reason",
     "priority",
     "concurrency_key",
     "timeout_seconds",
