@@ -19,7 +19,7 @@ from joinstream.domain.assistants import Assistant
 from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
 from joinstream.errors import NotFound
-from joinstream.http import assistants, crons, runs, system, thread_state, threads
+from joinstream.http import assistants, crons, runs, system, thread_state, threads, webhooks
 from joinstream.http.errors import UnexpectedErrors, exception_handlers
 from joinstream.http.parse import validated
 from joinstream.http.routing import path_params_by
@@ -27,6 +27,7 @@ from joinstream.http.schemas.runs import RunCreate
 from joinstream.http.sse import OpenStreams
 from joinstream.ports.access import Access
 from joinstream.project import Project
+from joinstream.project.webhooks import webhooks_config
 from joinstream.services import Services
 from joinstream.services.assistant_graphs import AssistantGraphs
 from joinstream.services.assistant_removal import AssistantRemoval
@@ -38,12 +39,14 @@ from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import LocalWorker, ResolveAssistant, Runs
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
+from joinstream.services.webhooks import Webhooks
 from joinstream.settings import CorsConfig, Settings
 from joinstream.store.assistants import PostgresAssistants
 from joinstream.store.crons import PostgresCrons
 from joinstream.store.errors import as_request_error
 from joinstream.store.runs import PostgresRuns
 from joinstream.store.threads import PostgresThreads
+from joinstream.store.webhooks import PostgresWebhooks
 
 EXPOSED_HEADERS = (
     "content-location",
@@ -69,6 +72,7 @@ def make_services(
 ) -> Services:
     """The use cases over these backends."""
     bus, checkpoints = backends.bus, backends.checkpoints
+    webhook_urls = webhooks_config(project.config).url_policy()
     thread_store = PostgresThreads(backends.pool, checkpoints.saver_on, settings.ttl_of_new_threads)
     thread_states = ThreadStates(thread_store, checkpoints, project, access)
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
@@ -81,6 +85,7 @@ def make_services(
         bus.events,
         checkpoints,
         access,
+        webhook_urls,
         local_worker,
     )
 
@@ -113,8 +118,16 @@ def make_services(
             current_values,
             settings.heartbeat_seconds,
         ),
-        crons=Crons(cron_store, assistant_service.resolve, thread_service, access, scheduler.wake),
+        crons=Crons(
+            cron_store,
+            assistant_service.resolve,
+            thread_service,
+            access,
+            webhook_urls,
+            scheduler.wake,
+        ),
         cron_scheduler=scheduler,
+        webhooks=Webhooks(PostgresWebhooks(backends.database), access),
         health=Health(
             {
                 "database": lambda: backends.database.execute("select 1"),
@@ -179,7 +192,7 @@ def create_app(
 
 def protected_routes() -> list[BaseRoute]:
     """What callers have to be known for, where there is auth."""
-    resources = (assistants, threads, thread_state, crons, runs)
+    resources = (assistants, threads, thread_state, crons, runs, webhooks)
     return [route for resource in resources for route in resource.routes]
 
 

@@ -33,6 +33,7 @@ class Things:
     stateless_run_id: str
     waiting_stateless_run_id: str
     cron_id: str
+    delivery_id: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,9 @@ CELLS: dict[str, Cell] = {
     "PATCH /runs/crons/{cron_id}": Cell(200, 404, lambda _: {"enabled": False}),
     "DELETE /runs/crons/{cron_id}": Cell(204, 404),
     "GET /runs/crons/{cron_id}/firings": Cell(200, 404),
+    "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
+    "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
+    "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
 }
 
 every_route = pytest.mark.parametrize("route", CELLS)
@@ -171,6 +175,13 @@ async def things(api: Api) -> Things:
     cron: Any = await ann.crons.create_for_thread(
         thread["thread_id"], "echo", schedule="0 0 1 1 *", input={"text": SECRET}
     )
+    told = await ann.runs.create(
+        waiting["thread_id"], "echo", after_seconds=3600, webhook="https://ann.example/hook"
+    )
+    await ann.runs.cancel(waiting["thread_id"], told["run_id"])
+    deliveries = await api.http.post(
+        "/webhooks/deliveries/search", json={"run_id": told["run_id"]}, headers=ANN
+    )
     return Things(
         thread_id=thread["thread_id"],
         run_id=runs[0]["run_id"],
@@ -181,13 +192,14 @@ async def things(api: Api) -> Things:
         stateless_run_id=stateless_run["run_id"],
         waiting_stateless_run_id=waiting_stateless_run["run_id"],
         cron_id=cron["cron_id"],
+        delivery_id=deliveries.json()[0]["delivery_id"],
     )
 
 
 async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> httpx.Response:
     cell = CELLS[route]
     method, _, path = route.partition(" ")
-    for name in ("thread_id", "run_id", "assistant_id", "checkpoint_id", "cron_id"):
+    for name in ("thread_id", "run_id", "assistant_id", "checkpoint_id", "cron_id", "delivery_id"):
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
     path = path.replace("{namespace}", "any")
     body = cell.body(things) if cell.body else None

@@ -57,18 +57,21 @@ class Site:
         """The run as the API shows it."""
         return await self.client.runs.get(thread_id, run_id)
 
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        """Ask the database behind the server's back."""
+        connection = await asyncpg.connect(self.topology.database_uri)
+        try:
+            return await connection.fetchval(query, *arguments)
+        finally:
+            await connection.close()
+
     async def worker_of(self, run_id: str) -> ServerProcess:
         """The process that executes the run; waits until there is one."""
 
         async def pid() -> int | None:
-            connection = await asyncpg.connect(self.topology.database_uri)
-            try:
-                name = await connection.fetchval(
-                    "select worker from runs where run_id = $1 and status = 'running'",
-                    UUID(run_id),
-                )
-            finally:
-                await connection.close()
+            name = await self.fetchval(
+                "select worker from runs where run_id = $1 and status = 'running'", UUID(run_id)
+            )
             return int(name.split(":")[1]) if name else None
 
         found = await eventually(pid)

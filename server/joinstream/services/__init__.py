@@ -17,6 +17,7 @@ from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
+from joinstream.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +33,6 @@ class Services:
     run_streams: RunStreams
     crons: Crons
     cron_scheduler: CronScheduler
+    webhooks: Webhooks
     health: Health
     project: Project

@@ -10,11 +10,13 @@ from joinstream.domain.assistants import SortDirection
 from joinstream.domain.crons import CatchUp, Cron, CronFiring, CronOrder, due_after
 from joinstream.domain.ids import CronId, ThreadId, new_cron_id
 from joinstream.domain.runs import OnCompletion
+from joinstream.domain.webhook_urls import UrlPolicy
 from joinstream.errors import NotFound, Unprocessable
 from joinstream.ports.access import Access, Action
 from joinstream.ports.crons import CronFilter, CronStore, NewCron
 from joinstream.services.runs import ResolveAssistant
 from joinstream.services.threads import Threads
+from joinstream.services.webhooks import check_webhook
 
 
 class CronWanted(NamedTuple):
@@ -50,18 +52,21 @@ class Crons:
         resolve_assistant: ResolveAssistant,
         threads: Threads,
         access: Access,
+        webhook_urls: UrlPolicy,
         woken: Callable[[], None],
     ) -> None:
         self._crons = crons
         self._resolve_assistant = resolve_assistant
         self._threads = threads
         self._access = access
+        self._webhook_urls = webhook_urls
         self._woken = woken
 
     async def create(self, thread_id: ThreadId | None, wanted: CronWanted) -> Cron:
         """Raises NotFound for an unknown thread or assistant, Unprocessable for a schedule or time
         zone that is none, and for a cron that would never fire.
         """
+        check_webhook(wanted.payload.get("webhook"), self._webhook_urls)
         if thread_id is not None:
             await self._threads.get(thread_id)
         assistant = await self._resolve_assistant(wanted.assistant)
@@ -113,6 +118,7 @@ class Crons:
 
     async def update(self, cron_id: CronId, change: CronChange) -> Cron:
         """Raises NotFound, and Unprocessable as `create` does."""
+        check_webhook(change.payload.get("webhook"), self._webhook_urls)
         asked = {
             "cron_id": cron_id,
             "payload": change.payload,

@@ -18,11 +18,13 @@ from joinstream.domain.run_request import (
     sets_configurable,
 )
 from joinstream.domain.runs import CancelAction, is_terminal
+from joinstream.domain.webhook_urls import UrlPolicy
 from joinstream.errors import BadRequest, Conflict, NotFound
 from joinstream.ports import EventLog, Signals
 from joinstream.ports.access import Access
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.runs import Claimant, Created, RunStore
+from joinstream.services.webhooks import check_webhook
 
 ResolveAssistant = Callable[[str], Awaitable[Assistant]]
 """By id or graph name. Raises NotFound for an unknown id, Unprocessable for an unknown name."""
@@ -54,6 +56,7 @@ class Runs:
     events: EventLog
     checkpoints: Checkpoints
     access: Access
+    webhook_urls: UrlPolicy
     local_worker: LocalWorker | None = field(default=None)
 
     async def prepare(self, thread_id: ThreadId | None, request: RunRequest) -> NewRun:
@@ -61,6 +64,7 @@ class Runs:
 
         Raises NotFound, Unprocessable, BadRequest or Forbidden; nothing is written.
         """
+        check_webhook(request.webhook, self.webhook_urls)
         assistant = await self.resolve_assistant(request.assistant)
         if request.context and sets_configurable(request.config):
             raise BadRequest(

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from joinstream.domain.threads import Ttl
+from joinstream.domain.webhooks import signing_key
 from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
 
 MIB = 1024 * 1024
@@ -270,6 +271,35 @@ class Retention(_Section):
         return Ttl(config.strategy, config.default_ttl) if config and config.default_ttl else None
 
 
+class Webhooks(_Section):
+    """What is told to others when a run ends."""
+
+    webhook_secret: SecretStr | None = variable(
+        "JOINSTREAM_WEBHOOK_SECRET",
+        default=None,
+        description="""Secret with which webhooks are signed, as the Standard Webhooks specification
+        has it: `whsec_` and base64, or any text. Unset: they are not signed.""",
+    )
+    webhook_attempts: PositiveInt = variable(
+        "JOINSTREAM_WEBHOOK_ATTEMPTS",
+        default=8,
+        description="How often a webhook is tried before it is given up.",
+    )
+    webhook_retry_seconds: Annotated[float, Field(gt=0)] = variable(
+        "JOINSTREAM_WEBHOOK_RETRY_SECONDS",
+        default=5.0,
+        description="""Seconds to wait after the first failed attempt; three times longer after each
+        further one, up to an hour.""",
+    )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_a_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            signing_key(secret.get_secret_value())
+        return secret
+
+
 class Http(_Section):
     """The API's door."""
 
@@ -358,7 +388,7 @@ class Logging(_Section):
         return value.upper() if isinstance(value, str) else value
 
 
-class Settings(Storage, Runs, Streams, Retention, Http, Identity, Logging):
+class Settings(Storage, Runs, Streams, Retention, Webhooks, Http, Identity, Logging):
     """Every setting. Read it with `load_settings`, which explains what is wrong in one line."""
 
 

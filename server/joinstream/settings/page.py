@@ -12,9 +12,10 @@ from joinstream.settings.model import (
     Settings,
     Storage,
     Streams,
+    Webhooks,
 )
 
-_SECTIONS = (Storage, Runs, Streams, Retention, Http, Identity, Logging)
+_SECTIONS = (Storage, Runs, Streams, Retention, Webhooks, Http, Identity, Logging)
 _INTRODUCTION = """\
 # Settings
 
@@ -32,7 +33,7 @@ def settings_page() -> str:
 
 
 def _section(
-    section: type[Storage | Runs | Streams | Retention | Http | Identity | Logging],
+    section: type[Storage | Runs | Streams | Retention | Webhooks | Http | Identity | Logging],
 ) -> str:
     rows = [_row(name) for name in section.__annotations__ if name in Settings.model_fields]
     head = ["| Variable | Default | Meaning |", "|---|---|---|"]

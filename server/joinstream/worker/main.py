@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -12,13 +12,18 @@ import structlog
 
 from joinstream.backends import Backends, database_uri, open_backends
 from joinstream.domain.ids import new_run_id
+from joinstream.domain.run_record import Run
+from joinstream.domain.webhooks import signing_key
+from joinstream.outgoing.webhooks import HttpWebhookSender
 from joinstream.ports.runs import Claimant, LeaseStore
 from joinstream.project import Project
+from joinstream.project.webhooks import webhooks_config
 from joinstream.settings import Settings, ThreadTtlConfig
 from joinstream.store.database import Database
 from joinstream.store.pool import statement_cache_size
 from joinstream.store.runs import PostgresRuns
 from joinstream.store.thread_sweeps import PostgresThreadSweeps
+from joinstream.store.webhooks import PostgresWebhooks
 from joinstream.worker.execute import Executor, RunLimits
 from joinstream.worker.guards import guard_tasks
 from joinstream.worker.maintenance import (
@@ -27,6 +32,7 @@ from joinstream.worker.maintenance import (
     sweep_threads_forever,
 )
 from joinstream.worker.watchdog import LoopWatchdog
+from joinstream.worker.webhooks import DeliveryLimits, WebhookDeliveries
 from joinstream.worker.worker import Worker, WorkerLimits
 
 log = structlog.get_logger(__name__)
@@ -38,8 +44,13 @@ SHORT_RETENTION_SECONDS = 120.0
 """Event logs of runs that did not ask to be resumable: enough for reconnects and Redis blips."""
 
 
-def make_worker(settings: Settings, project: Project, backends: Backends) -> Worker:
-    """A worker for the running event loop."""
+def make_worker(
+    settings: Settings,
+    project: Project,
+    backends: Backends,
+    run_ended: Callable[[Run], None] = lambda _: None,
+) -> Worker:
+    """A worker for the running event loop. It calls `run_ended` with each run it has executed."""
 
     @asynccontextmanager
     async def open_lease_store() -> AsyncIterator[LeaseStore]:
@@ -71,6 +82,7 @@ def make_worker(settings: Settings, project: Project, backends: Backends) -> Wor
             settings.n_jobs_per_worker, settings.lease_renew_seconds, settings.poll_seconds
         ),
         open_lease_store,
+        run_ended,
     )
 
 
@@ -86,17 +98,42 @@ async def running_worker(
     loop = asyncio.get_running_loop()
     guard_tasks(loop)
     watchdog.start()
-    worker = make_worker(settings, project, backends)
-    working = asyncio.create_task(worker.run(), name="worker")
-    sweeping = _start_sweeps(settings, backends)
+    async with _sending_webhooks(settings, project, backends) as webhooks:
+        worker = make_worker(settings, project, backends, webhooks.run_ended)
+        working = asyncio.create_task(worker.run(), name="worker")
+        sweeping = _start_sweeps(settings, backends)
+        try:
+            yield worker
+            await worker.drain(settings.bg_job_shutdown_grace_period_secs)
+            await working
+        finally:
+            for task in (*sweeping, working):
+                task.cancel()
+            watchdog.stop()
+
+
+@asynccontextmanager
+async def _sending_webhooks(
+    settings: Settings, project: Project, backends: Backends
+) -> AsyncIterator[WebhookDeliveries]:
+    config, secret = webhooks_config(project.config), settings.webhook_secret
+    sender = HttpWebhookSender(
+        config.url_policy(),
+        config.sent_headers(),
+        config.allowed_fields,
+        signing_key(secret.get_secret_value()) if secret else None,
+    )
+    limits = DeliveryLimits(
+        settings.webhook_attempts, settings.webhook_retry_seconds, settings.poll_seconds
+    )
+    deliveries = WebhookDeliveries(PostgresWebhooks(backends.database), sender, limits)
+    sending = asyncio.create_task(deliveries.run(), name="webhooks")
     try:
-        yield worker
-        await worker.drain(settings.bg_job_shutdown_grace_period_secs)
-        await working
+        yield deliveries
     finally:
-        for task in (*sweeping, working):
-            task.cancel()
-        watchdog.stop()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await sender.close()
 
 
 def _start_sweeps(settings: Settings, backends: Backends) -> list[asyncio.Task[None]]:

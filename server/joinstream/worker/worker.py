@@ -49,8 +49,10 @@ class Worker:
         claimant: Claimant,
         limits: WorkerLimits,
         open_lease_store: OpenLeaseStore,
+        run_ended: Callable[[Run], None],
     ) -> None:
         self.claimant = claimant
+        self._run_ended = run_ended
         self._executor = executor
         self._queue = queue
         self._signals = signals
@@ -209,6 +211,7 @@ class Worker:
             if self._active.get(run.run_id) is active:  # it may have been claimed again here
                 del self._active[run.run_id]
             self._free(slots)
+            self._run_ended(run)
             if work_waits:
                 self._look.set()
 
