@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount
 
 from joinstream.auth.authority import Authority, load_authority
 from joinstream.auth.middleware import Authentication
-from joinstream.backends import Backends
+from joinstream.backends import Backends, creation_rules
 from joinstream.domain.assistants import Assistant
 from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
@@ -35,8 +35,9 @@ from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
 from joinstream.services.health import Health
+from joinstream.services.run_creation import LocalWorker, ResolveAssistant, RunCreation
 from joinstream.services.run_streams import RunStreams
-from joinstream.services.runs import LocalWorker, ResolveAssistant, Runs
+from joinstream.services.runs import Runs
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
@@ -78,23 +79,17 @@ def make_services(
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
     assistant_store = PostgresAssistants(backends.database)
     assistant_service = Assistants(assistant_store, project, access)
-    run_service = Runs(
-        backends.runs,
-        assistant_service.resolve,
-        bus.signals,
-        bus.events,
-        checkpoints,
-        access,
-        webhook_urls,
-        local_worker,
+    run_creation = RunCreation(
+        backends.runs, assistant_service.resolve, bus.signals, access, webhook_urls, local_worker
     )
+    run_service = Runs(backends.runs, bus.signals, bus.events, checkpoints, access)
 
     cron_store = PostgresCrons(
-        backends.pool, lambda database: PostgresRuns(database, settings.ttl_of_new_threads)
+        backends.pool, lambda database: PostgresRuns(database, creation_rules(settings))
     )
     scheduler = CronScheduler(
         cron_store,
-        replace(run_service, resolve_assistant=_by_id_in(assistant_store)),
+        replace(run_creation, resolve_assistant=_by_id_in(assistant_store)),
         _request_of,
         bus.signals,
         settings.cron_scheduler_sleep_time,
@@ -109,8 +104,10 @@ def make_services(
         assistant_removal=AssistantRemoval(assistant_service, run_service, thread_service),
         threads=thread_service,
         thread_states=thread_states,
+        run_creation=run_creation,
         runs=run_service,
         run_streams=RunStreams(
+            run_creation,
             run_service,
             backends.runs,
             bus.events,

@@ -18,7 +18,7 @@ from joinstream.serializer import checkpoint_serializer
 from joinstream.settings import Settings
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
-from joinstream.store.runs import PostgresRuns
+from joinstream.store.runs import CreationRules, PostgresRuns
 from joinstream.streams.memory import MemoryStreams
 from joinstream.streams.redis import (
     RedisConnections,
@@ -81,7 +81,7 @@ async def open_backends(
     try:
         async with _open_bus(settings, memory_bus) as bus:
             database = Database(pool)
-            runs = PostgresRuns(database, settings.ttl_of_new_threads)
+            runs = PostgresRuns(database, creation_rules(settings))
             checkpoints = PostgresCheckpoints(pool, serde=serde)
             yield Backends(pool, database, runs, checkpoints, bus)
     finally:
@@ -107,6 +107,15 @@ async def _open_bus(settings: Settings, memory_bus: MemoryStreams | None) -> Asy
             )
     finally:
         await connections.aclose()
+
+
+def creation_rules(settings: Settings) -> CreationRules:
+    return CreationRules(
+        settings.ttl_of_new_threads,
+        settings.idempotency_retention_seconds,
+        settings.max_pending_runs,
+        settings.max_pending_runs_per_user,
+    )
 
 
 def redis_connections(settings: Settings) -> RedisConnections:

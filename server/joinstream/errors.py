@@ -13,7 +13,9 @@
     │   ├── PayloadTooLarge       413
     │   ├── Unprocessable         422
     │   ├── GraphUnusable         424  the graph's own code cannot be loaded or drawn
-    │   └── Unavailable           503  Postgres or Redis is away; carries Retry-After
+    │   └── ComeBackLater         carries Retry-After
+    │       ├── TooManyRequests   429  the caller has as much as they may have
+    │       └── Unavailable       503  Postgres or Redis is away, or the queue is full
     ├── AuthFailed                a user's auth handler failed; clients see 500
     ├── LeaseLost                 this worker no longer owns the run it writes for
     ├── Unserializable            a graph's state holds what no checkpoint can
@@ -94,14 +96,24 @@ class GraphUnusable(RequestError):
     status = 424
 
 
-class Unavailable(RequestError):
-    """A backing service is away. The client should come back in `retry_after` seconds."""
-
-    status = 503
+class ComeBackLater(RequestError):
+    """Not now. The client should come back in `retry_after` seconds."""
 
     def __init__(self, detail: str, retry_after: int = 2) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class TooManyRequests(ComeBackLater):
+    """The caller has as much going on as one caller may have."""
+
+    status = 429
+
+
+class Unavailable(ComeBackLater):
+    """A backing service is away, or has as much to do as it may have."""
+
+    status = 503
 
 
 class AuthFailed(JoinstreamError):

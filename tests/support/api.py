@@ -18,7 +18,7 @@ from joinstream.app import create_app
 from joinstream.backends import Backends, open_backends
 from joinstream.processes.loops import on_another_thread
 from joinstream.project import Project, load_project
-from joinstream.services.runs import LocalWorker
+from joinstream.services.run_creation import LocalWorker
 from joinstream.settings import Settings, load_settings
 from joinstream.streams.memory import MemoryStreams
 from joinstream.worker.main import running_worker

@@ -37,6 +37,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class RunKey:
+    """An idempotency key as the client sent it, and a digest of the request it came with."""
+
+    text: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """What a run is created from; see `create_run_v2` in the migrations for what happens to it.
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
-from joinstream.errors import RequestError, Unauthorized, Unavailable
+from joinstream.errors import ComeBackLater, RequestError, Unauthorized
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes
 
@@ -29,7 +29,7 @@ Translate = Callable[[Exception], RequestError | None]
 
 def error_response(error: RequestError) -> Response:
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, ComeBackLater):
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"

@@ -30,6 +30,13 @@ LAST_EVENT_ID = _text(
     "Without it the stream begins now.",
     pattern=rf"^(-1|-|0|{_EVENT_ID})$",
 )
+IDEMPOTENCY_KEY = _text(
+    "Idempotency-Key",
+    "Any text that is new for each new run: a request that is sent again with it gets the run that "
+    "the first one made.",
+    minLength=1,
+    maxLength=255,
+)
 PREFER = _text("Prefer", "`return=minimal` answers 204 without the thread.")
 
 LOCATION = _text("Location", "Where to join the run again.", always=True)

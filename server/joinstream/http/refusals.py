@@ -11,6 +11,7 @@ from joinstream.errors import (
     NotFound,
     PayloadTooLarge,
     RequestError,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     Unprocessable,
@@ -27,10 +28,12 @@ _REFUSALS: tuple[type[RequestError], ...] = (
     PayloadTooLarge,
     Unprocessable,
     GraphUnusable,
+    TooManyRequests,
     Unavailable,
 )
 _HEADERS: dict[type[RequestError], Header] = {
     Unauthorized: WWW_AUTHENTICATE,
+    TooManyRequests: RETRY_AFTER,
     Unavailable: RETRY_AFTER,
 }
 _OUR_FAULT = "InternalError"

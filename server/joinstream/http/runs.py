@@ -9,8 +9,15 @@ from starlette.routing import BaseRoute
 
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
-from joinstream.errors import BadRequest, Conflict, NotFound, Unprocessable
-from joinstream.http.headers import CONTENT_LOCATION, LAST_EVENT_ID, LOCATION, STREAM_POSITION
+from joinstream.errors import BadRequest, Conflict, NotFound, TooManyRequests, Unprocessable
+from joinstream.http.headers import (
+    CONTENT_LOCATION,
+    IDEMPOTENCY_KEY,
+    LAST_EVENT_ID,
+    LOCATION,
+    STREAM_POSITION,
+)
+from joinstream.http.idempotency import run_key
 from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
@@ -30,6 +37,7 @@ from joinstream.http.schemas.runs import (
     RunBatch,
     RunCreate,
     RunField,
+    RunOptionsQuery,
     RunOut,
     RunsCancel,
     RunsQuery,
@@ -39,7 +47,7 @@ from joinstream.http.services import services
 from joinstream.services.runs import RunPurpose
 
 EVENT_STREAM = "text/event-stream"
-_CANNOT_BE_CREATED = (BadRequest, NotFound, Conflict)
+_CANNOT_BE_CREATED = (BadRequest, NotFound, Conflict, TooManyRequests)
 
 
 def run_as_json(run: Run, select: Sequence[RunField] = ()) -> dict[str, Any]:
@@ -64,40 +72,47 @@ async def _run_to_join(request: Request, query: JoinQuery) -> Run:
     return await _run(request, "update") if query.cancel_on_disconnect else run
 
 
-async def create_run(request: Request, body: RunCreate) -> Response:
+async def create_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
     thread_id = _thread_id(request)
-    runs = services(request).runs
-    run = await runs.create(await runs.prepare(thread_id, body.request()))
+    creation = services(request).run_creation
+    asked = body.request(query)
+    new = await creation.prepare(thread_id, asked)
+    run, _ = await creation.create(new, run_key(request, asked))
     headers = {"Content-Location": run_path(request, run, stateless=thread_id is None)}
     return json_response(run_as_json(run), headers=headers)
 
 
-async def stream_run(request: Request, body: RunCreate) -> Response:
+async def stream_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
     thread_id = _thread_id(request)
-    new = await services(request).runs.prepare(thread_id, body.request())
+    asked = body.request(query)
+    new = await services(request).run_creation.prepare(thread_id, asked)
     return event_stream(
         request,
-        await services(request).run_streams.create(new),
+        await services(request).run_streams.create(new, run_key(request, asked)),
         stateless=thread_id is None,
         cancel_on_disconnect=body.on_disconnect == "cancel",
     )
 
 
-async def wait_for_run(request: Request, body: RunCreate) -> Response:
+async def wait_for_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
     thread_id = _thread_id(request)
-    new = await services(request).runs.prepare(thread_id, body.request())
+    asked = body.request(query)
+    new = await services(request).run_creation.prepare(thread_id, asked)
+    key = run_key(request, asked)
     return result_body(
         request,
-        await services(request).run_streams.create(new, only_end=True),
+        await services(request).run_streams.create(new, key, only_end=True),
         stateless=thread_id is None,
         cancel_on_disconnect=body.on_disconnect == "cancel",
     )
 
 
 async def create_runs(request: Request, body: RunBatch) -> Response:
-    runs = services(request).runs
-    new = [await runs.prepare(None, wanted.request()) for wanted in body.root]
-    return json_response([run_as_json(await runs.create(run)) for run in new])
+    creation = services(request).run_creation
+    asked = [each.request() for each in body.root]
+    new = [await creation.prepare(None, each) for each in asked]
+    created = await creation.create_together(new, run_key(request, *asked))
+    return json_response([run_as_json(run) for run, _ in created])
 
 
 async def list_runs(request: Request, query: RunsQuery) -> Response:
@@ -171,6 +186,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             f"{prefix}/runs",
             create_run,
             body=RunCreate,
+            query=RunOptionsQuery,
+            takes=(IDEMPOTENCY_KEY,),
             returns=RunOut,
             gives=(CONTENT_LOCATION,),
             raises=_CANNOT_BE_CREATED,
@@ -181,6 +198,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             f"{prefix}/runs/stream",
             stream_run,
             body=RunCreate,
+            query=RunOptionsQuery,
+            takes=(IDEMPOTENCY_KEY,),
             content=EVENT_STREAM,
             gives=(LOCATION, CONTENT_LOCATION, STREAM_POSITION),
             raises=_CANNOT_BE_CREATED,
@@ -191,6 +210,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             f"{prefix}/runs/wait",
             wait_for_run,
             body=RunCreate,
+            query=RunOptionsQuery,
+            takes=(IDEMPOTENCY_KEY,),
             returns=Any,
             gives=(LOCATION, CONTENT_LOCATION),
             raises=_CANNOT_BE_CREATED,
@@ -235,9 +256,10 @@ routes: list[BaseRoute] = [
         "/runs/batch",
         create_runs,
         body=RunBatch,
+        takes=(IDEMPOTENCY_KEY,),
         returns=list[RunOut],
         raises=_CANNOT_BE_CREATED,
-        summary="Create several stateless runs",
+        summary="Create several stateless runs, all of them or none",
     ),
     operation_with_body(
         "POST",

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
-from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
 
 
@@ -20,9 +20,23 @@ class Claimant:
 
 
 class Created(NamedTuple):
-    """`run` is None when nothing was created; `other_run`: see `create_run_v2`."""
+    """`run` is None when nothing was created; the rest: see `create_runs_v2`.
 
-    outcome: Literal["created", "claimed", "thread_missing", "busy", "run_exists"]
+    Outcome `run_exists`: there is a run with this id, `other_run`.
+    """
+
+    outcome: Literal[
+        "created",
+        "claimed",
+        "repeated",
+        "thread_missing",
+        "busy",
+        "run_exists",
+        "key_reused",
+        "gone",
+        "queue_full",
+        "user_queue_full",
+    ]
     run: Run | None
     other_run: RunId | None
 
@@ -73,7 +87,13 @@ class Ending:
 class RunStore(Protocol):
     """Reads and the API's writes."""
 
-    async def create(self, new: NewRun, claimant: Claimant | None) -> Created: ...
+    async def create(
+        self, new: NewRun, claimant: Claimant | None, key: RunKey | None = None
+    ) -> Created: ...
+
+    async def create_together(self, new: Sequence[NewRun], key: RunKey | None) -> list[Created]:
+        """Create stateless runs, all or none; a single refusal when it is none."""
+        ...
 
     async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
         """The run, when it belongs to the thread (None: whatever thread) and that is visible.
@@ -133,7 +153,10 @@ class RunQueue(Protocol):
     async def release(self, run: Run) -> bool: ...
 
     async def sweep(self, temporary_retention: float, output_retention: float, limit: int) -> int:
-        """Delete stateless runs, and forget outputs, that ended longer ago (s); rows touched."""
+        """Delete stateless runs, and forget outputs, that ended longer ago (s); rows touched.
+
+        Those that an idempotency key stands for are kept until it has expired; then the key goes.
+        """
         ...
 
 

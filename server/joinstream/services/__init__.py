@@ -13,6 +13,7 @@ from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
 from joinstream.services.health import Health
+from joinstream.services.run_creation import RunCreation
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.thread_states import ThreadStates
@@ -29,6 +30,7 @@ class Services:
     assistant_removal: AssistantRemoval
     threads: Threads
     thread_states: ThreadStates
+    run_creation: RunCreation
     runs: Runs
     run_streams: RunStreams
     crons: Crons

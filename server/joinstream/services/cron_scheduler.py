@@ -22,7 +22,7 @@ from joinstream.errors import RequestError, Unavailable
 from joinstream.ports.access import Action, Resource
 from joinstream.ports.crons import CronStore, DueCron
 from joinstream.ports.streams import Signals
-from joinstream.services.runs import Runs
+from joinstream.services.run_creation import RunCreation, refusal_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class CronScheduler:
     def __init__(
         self,
         crons: CronStore,
-        runs: Runs,
+        runs: RunCreation,
         request_of: RequestOf,
         signals: Signals,
         period_seconds: float,
@@ -111,6 +111,8 @@ class CronScheduler:
                 return
             run = await self._prepared(cron, caller_of(due.caller))
             created = await due.create_run(run)
+            if created.run is None and created.outcome != "busy":
+                raise refusal_of(run, created)
         except Unavailable:
             raise
         except RequestError as error:

@@ -14,7 +14,7 @@ from joinstream.domain.webhook_urls import UrlPolicy
 from joinstream.errors import NotFound, Unprocessable
 from joinstream.ports.access import Access, Action
 from joinstream.ports.crons import CronFilter, CronStore, NewCron
-from joinstream.services.runs import ResolveAssistant
+from joinstream.services.run_creation import ResolveAssistant
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import check_webhook
 

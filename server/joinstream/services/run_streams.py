@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from joinstream.domain.ids import ThreadId
-from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction
 from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.runs import RunStore
+from joinstream.services.run_creation import RunCreation
 from joinstream.services.runs import Runs
 from joinstream.streams.join import Cursor, Now, StreamItem, follow
 
@@ -34,6 +35,7 @@ class RunStream:
 class RunStreams:
     """The use cases of run streams."""
 
+    creation: RunCreation
     runs: Runs
     store: RunStore
     events: EventLog
@@ -41,18 +43,23 @@ class RunStreams:
     read_values: ReadValues
     heartbeat_seconds: float = 5.0
 
-    async def create(self, new: NewRun, *, only_end: bool = False) -> RunStream:
+    async def create(
+        self, new: NewRun, key: RunKey | None = None, *, only_end: bool = False
+    ) -> RunStream:
         """Create the run with its stream: subscribe first, so that no event can be missed.
 
+        A run that the key has created before is joined, from its start on.
         `only_end`, here and in `join`: no more is wanted than to learn when the run is over.
         """
         async with AsyncExitStack() as stack:
             subscription = await stack.enter_async_context(self.hub.subscribe(new.thread_id))
             cursor: Cursor = "start" if new.temporary else await self._top(new.thread_id)
-            run = await self.runs.create(new)
-            return self._stream(
-                run, cursor, subscription, stack.pop_all(), is_new=True, only_end=only_end
-            )
+            run, repeated = await self.creation.create(new, key)
+            if not repeated:
+                return self._stream(
+                    run, cursor, subscription, stack.pop_all(), is_new=True, only_end=only_end
+                )
+        return await self.join(run, "now" if only_end else "start", only_end=only_end)
 
     async def join(self, run: Run, cursor: Cursor, *, only_end: bool = False) -> RunStream:
         """Follow a run from the cursor on; one that has ended gives what the log still holds.

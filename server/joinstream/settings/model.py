@@ -181,6 +181,26 @@ class Runs(_Section):
         default=120.0,
         description="Seconds for which the result of an ended stateless run can still be joined.",
     )
+    idempotency_retention_seconds: PositiveFloat = variable(
+        "JOINSTREAM_IDEMPOTENCY_RETENTION_SECONDS",
+        default=86400.0,
+        description="""Seconds for which a request with the `Idempotency-Key` of an earlier one gets
+        the run of that one. So long stateless runs with a key, and the outputs of all runs with a
+        key, are kept too.""",
+    )
+    max_pending_runs: PositiveInt | None = variable(
+        "JOINSTREAM_MAX_PENDING_RUNS",
+        default=None,
+        description="""Most runs that may be pending at a time, delayed ones included; one more is
+        refused with 503 and `Retry-After`. Unset: any number. While it is set, runs are created one
+        after another.""",
+    )
+    max_pending_runs_per_user: PositiveInt | None = variable(
+        "JOINSTREAM_MAX_PENDING_RUNS_PER_USER",
+        default=None,
+        description="""Most runs of one authenticated user that may be pending at a time; one more
+        is refused with 429 and `Retry-After`. Unset: any number.""",
+    )
     lease_seconds: PositiveFloat = variable(
         "JOINSTREAM_LEASE_SECONDS",
         default=30.0,

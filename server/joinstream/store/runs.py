@@ -1,14 +1,17 @@
 """Runs in Postgres: the implementation of RunStore, RunQueue and LeaseStore."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from uuid import UUID
 
 import asyncpg
 
 from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
-from joinstream.domain.run_record import NewRun, Run
+from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
 from joinstream.domain.threads import Ttl
 from joinstream.ports.runs import (
@@ -32,6 +35,7 @@ def _for_caller(query: str, filter: str) -> str:
     return _QUERIES[query].replace("{visible}", condition)
 
 
+_NEW_RUN_FIELDS = tuple(field.name for field in fields(NewRun) if field.name != "visible")
 _GET = _for_caller("get", "$3")
 _ACTIVE = _for_caller("active", "$4")
 
@@ -40,27 +44,87 @@ def _run(row: asyncpg.Record) -> Run:
     return Run(**{name: row[name] for name in Run.__dataclass_fields__})
 
 
+def _document(new: NewRun) -> dict[str, Any]:
+    """The run as a `new_run_v2`."""
+    return {name: getattr(new, name) for name in _NEW_RUN_FIELDS}
+
+
+def _id_in(error: asyncpg.UniqueViolationError) -> RunId | None:
+    """The run that exists already."""
+    found = re.search(r"\(run_id\)=\((\S+)\)", error.detail or "")
+    return RunId(UUID(found[1])) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class CreationRules:
+    """What holds for every run that is created.
+
+    `thread_ttl` is for threads that are made for one. `key_seconds`: how long an idempotency key
+    stands for its run. No more runs may be pending than `most_pending`, nor of one user than
+    `most_pending_of_user`; None: any number.
+    """
+
+    thread_ttl: Ttl | None = None
+    key_seconds: float = 86400.0
+    most_pending: int | None = None
+    most_pending_of_user: int | None = None
+
+
 class PostgresRuns:
-    """Runs in Postgres. `default_ttl` is for threads that are made for a run."""
+    """Runs in Postgres."""
 
-    def __init__(self, database: Database, default_ttl: Ttl | None = None) -> None:
+    def __init__(self, database: Database, rules: CreationRules = CreationRules()) -> None:
         self._database = database
-        self._default_ttl = default_ttl
+        self._rules = rules
 
-    async def create(self, new: NewRun, claimant: Claimant | None) -> Created:
+    async def create(
+        self, new: NewRun, claimant: Claimant | None, key: RunKey | None = None
+    ) -> Created:
+        if key is None:
+            (created,) = await self._create("create", _document(new), new.visible, claimant)
+        else:
+            (created,) = await self._create(
+                "create_together", [_document(new)], new.visible, claimant, *self._terms(key)
+            )
+        return created
+
+    async def create_together(self, new: Sequence[NewRun], key: RunKey | None) -> list[Created]:
+        documents = [_document(run) for run in new]
+        return await self._create(
+            "create_together", documents, new[0].visible, None, *self._terms(key)
+        )
+
+    def _terms(self, key: RunKey | None) -> tuple[object, ...]:
+        if key is None:
+            return None, None, None
+        return key.text, key.fingerprint, self._rules.key_seconds
+
+    async def _create(
+        self,
+        query: str,
+        new: object,
+        visible: Filter,
+        claimant: Claimant | None,
+        *terms: object,
+    ) -> list[Created]:
         try:
-            (row,) = await self._database.fetch(
-                _QUERIES["create"],
-                {name: getattr(new, name) for name in NewRun.__dataclass_fields__},
-                new.visible,
+            rows = await self._database.fetch(
+                _QUERIES[query],
+                new,
+                visible,
                 claimant.worker if claimant else None,
                 claimant.lease_seconds if claimant else None,
-                *ttl_columns(self._default_ttl),
+                *ttl_columns(self._rules.thread_ttl),
+                self._rules.most_pending,
+                self._rules.most_pending_of_user,
+                *terms,
             )
-        except asyncpg.UniqueViolationError:
-            return Created("run_exists", None, new.run_id)
-        run = _run(row) if row["run_id"] else None
-        return Created(row["outcome"], run, row["other_run"])
+        except asyncpg.UniqueViolationError as error:
+            return [Created("run_exists", None, _id_in(error))]
+        return [
+            Created(row["outcome"], _run(row) if row["run_id"] else None, row["other_run"])
+            for row in rows
+        ]
 
     async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
         row = await self._database.fetchrow(_GET, run_id, thread_id, visible)
@@ -154,7 +218,7 @@ class PostgresRuns:
         return released
 
     async def sweep(self, temporary_retention: float, output_retention: float, limit: int) -> int:
-        touched = 0
+        touched = await self._database.execute(_QUERIES["sweep_keys"], limit)
         for query, retention in (
             ("sweep_temporary", temporary_retention),
             ("sweep_outputs", output_retention),

@@ -69,6 +69,24 @@ def _well_formed(config: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if value is not None}
 
 
+Timeout = Annotated[float | int, Field(gt=0)]
+Priority = Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)]
+ConcurrencyKey = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class RunOptionsQuery(Query):
+    """What a run's body may say too, for the official clients, whose methods have arguments for a
+    query but none for further fields. The body counts where both say it."""
+
+    run_id: UUID | None = None
+    timeout_seconds: Timeout | None = None
+    priority: Priority | None = None
+    concurrency_key: ConcurrencyKey | None = None
+
+
+_NOTHING_MORE = RunOptionsQuery()
+
+
 class RunCreate(Body):
     """A run on a thread, or a stateless one. `assistant_id` is an id or a graph name."""
 
@@ -95,12 +113,14 @@ class RunCreate(Body):
     durability: Durability | None = None
     checkpoint_during: bool | None = None
     run_id: Id | None = None
-    timeout_seconds: Annotated[float | int, Field(gt=0)] | None = None
-    priority: Annotated[int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = 0
-    concurrency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    timeout_seconds: Timeout | None = None
+    priority: Priority | None = None
+    concurrency_key: ConcurrencyKey | None = None
 
-    def request(self) -> RunRequest:
+    def request(self, query: RunOptionsQuery = _NOTHING_MORE) -> RunRequest:
         """The request with every default filled in."""
+        run_id = self.run_id or query.run_id
+        priority = query.priority if self.priority is None else self.priority
         return RunRequest(
             assistant=self.assistant_id,
             input=self.input,
@@ -121,10 +141,10 @@ class RunCreate(Body):
             on_completion=self.on_completion or "delete",
             after_seconds=float(self.after_seconds or 0),
             durability=self._durability(),
-            run_id=RunId(self.run_id) if self.run_id else None,
-            timeout_seconds=self.timeout_seconds,
-            priority=self.priority,
-            concurrency_key=self.concurrency_key,
+            run_id=RunId(run_id) if run_id else None,
+            timeout_seconds=self.timeout_seconds or query.timeout_seconds,
+            priority=priority or 0,
+            concurrency_key=self.concurrency_key or query.concurrency_key,
         )
 
     def _command(self) -> Any:

@@ -4,7 +4,12 @@
 -- name: create
 -- Create a run, and claim it at once when a worker is given.
 select outcome, other_run, (run).*
-from create_run_v2($1, $2, $3, $4, $5, $6, null, null, null);
+from create_run_v2($1, $2, $3, $4, $5, $6, $7, $8, null);
+
+-- name: create_together
+-- Create a run or several, and for a key only once.
+select outcome, other_run, (run).*
+from create_runs_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: get
 -- One run, of a certain thread unless that is null, if the caller may see it.
@@ -99,3 +104,8 @@ update runs set result = null where run_id in (
     limit $2
 );
 
+-- name: sweep_keys
+-- Forget idempotency keys that have expired.
+delete from run_keys where (user_id, key) in (
+    select user_id, key from run_keys where expires_at <= now() limit $1
+);

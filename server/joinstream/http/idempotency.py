@@ -1,0 +1,44 @@
+"""The `Idempotency-Key` header: what was sent twice, because an answer got lost, creates once."""
+
+import hashlib
+from dataclasses import fields
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from joinstream.domain.run_record import RunKey
+from joinstream.domain.run_request import RunRequest
+from joinstream.errors import Unprocessable
+from joinstream.http.headers import IDEMPOTENCY_KEY
+
+_LONGEST: int = IDEMPOTENCY_KEY.schema["maxLength"]
+
+
+def run_key(request: Request, *asked: RunRequest) -> RunKey | None:
+    """The key of a request for runs, None when it has none.
+
+    Raises Unprocessable for one that is empty or too long.
+    """
+    text = request.headers.get(IDEMPOTENCY_KEY.name)
+    if text is None:
+        return None
+    if not 1 <= len(text) <= _LONGEST:
+        raise Unprocessable(
+            f"Idempotency-Key: must have from 1 to {_LONGEST} characters, got {len(text)}."
+        )
+    what = [request.path_params.get("thread_id"), *map(_as_asked, asked)]
+    document = orjson.dumps(what, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return RunKey(text, hashlib.sha256(document).digest())
+
+
+def _as_asked(request: RunRequest) -> dict[str, Any]:
+    """Without what is as it is when nobody asks, so that a default may be spelt out or not."""
+    usual = RunRequest(request.assistant)
+    names = [field.name for field in fields(RunRequest)]
+    different = {
+        name: getattr(request, name)
+        for name in names
+        if getattr(request, name) != getattr(usual, name)
+    }
+    return {"assistant": request.assistant, **different}
