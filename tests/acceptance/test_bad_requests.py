@@ -36,10 +36,22 @@ async def post(deployment: Deployment, path: str, content: bytes) -> httpx.Respo
         (b'{"assistant_id": "echo", "input": "\xff"}', "not valid JSON"),
         (b'{"assistant_id": "echo", "input": "\\ud800"}', "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
+        (b'{"assistant_id": "echo", "input": %b}' % (b"[" * 200 + b"]" * 200), "more than 200"),
         (b"[]", "must be an object"),
         (b'"echo"', "must be an object"),
     ],
-    ids=["empty", "cut off", "text", "NaN", "no UTF-8", "surrogate", "deep", "array", "string"],
+    ids=[
+        "empty",
+        "cut off",
+        "text",
+        "NaN",
+        "no UTF-8",
+        "surrogate",
+        "unreadably deep",
+        "unwritably deep",
+        "array",
+        "string",
+    ],
 )
 async def test_a_body_that_is_no_json_object_is_refused(
     deployment: Deployment, route: str, content: bytes, reason: str
@@ -55,7 +67,9 @@ async def test_a_body_that_is_no_json_object_is_refused(
         ("assistant_id", None),
         ("command", "resume"),
         ("command", {"goto": 7}),
+        ("command", {"goto": {"input": 1}}),
         ("command", {"update": [["only a key"]]}),
+        ("command", {"update": [[7, "for a key"]]}),
         ("config", []),
         ("config", {"recursion_limit": "10"}),
         ("config", {"recursion_limit": 0}),
@@ -217,6 +231,18 @@ async def test_what_postgres_cannot_store_is_replaced(deployment: Deployment) ->
     assert response.json() == {"text": "a\ufffdb"}
     runs: Any = await deployment.client.runs.list(thread_id)
     assert runs[0]["metadata"]["k\ufffd"] == "\ufffd"
+
+
+async def test_what_is_nested_as_deeply_as_may_be_comes_back(deployment: Deployment) -> None:
+    given: Any = "the bottom"
+    for _ in range(198):
+        given = [given]
+    thread = await deployment.client.threads.create(metadata={"deep": given})
+    found: Any = await deployment.client.threads.search(ids=[thread["thread_id"]])
+    assert found[0]["metadata"]["deep"] == given
+    assert await deployment.client.runs.wait(None, "echo", input={"text": given[0]}) == {
+        "text": given[0]
+    }
 
 
 async def test_numbers_and_text_of_any_size_come_back_as_they_were(

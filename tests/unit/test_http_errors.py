@@ -102,6 +102,14 @@ async def test_a_wrong_type_deep_in_the_body_is_named_with_its_path(
     assert detail == "config.recursion_limit: must be a valid integer, got 'ten'."
 
 
+async def test_a_config_is_checked_as_far_as_it_is_known(client: httpx.AsyncClient) -> None:
+    given = '{"assistant_id":"a","run_config":{"recursion_limit":"10","configurable":[],"x":1}}'
+    assert (await post(client, given)).splitlines() == [
+        "run_config.recursion_limit: must be a valid integer, got '10'.",
+        "run_config.configurable: must be an object, got an array.",
+    ]
+
+
 async def test_several_faults_have_a_line_each(client: httpx.AsyncClient) -> None:
     detail = await post(client, '{"limit":0,"thread_id":"x"}')
     assert [line.split(":")[0] for line in detail.splitlines()] == [

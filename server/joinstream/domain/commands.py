@@ -9,10 +9,8 @@ from joinstream.domain.kwargs import RunCommand
 
 def as_command(command: RunCommand) -> Command[Any]:
     update = command.get("update")
-    if isinstance(update, list) and all(
-        isinstance(item, list) and len(item) == 2 for item in update
-    ):
-        update = [tuple(item) for item in update]
+    if isinstance(update, list):
+        update = [tuple(key_and_value) for key_and_value in update]
     return Command(update=update, resume=command.get("resume"), goto=_goto(command.get("goto")))
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from starlette.routing import BaseRoute
 
 from joinstream import __version__
@@ -38,7 +38,7 @@ def openapi_document(routes: Iterable[BaseRoute], server: str) -> dict[str, Any]
         for route in leaf_routes(routes)
         if isinstance(route, ApiRoute)
     ]
-    schemas, definitions = _schemas(operations)
+    schemas = _Schemas(operations)
     paths: dict[str, Any] = {}
     for path, operation in operations:
         described = paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", path), {})
@@ -53,29 +53,50 @@ def openapi_document(routes: Iterable[BaseRoute], server: str) -> dict[str, Any]
         "servers": [{"url": server or "/"}],
         "paths": paths,
         "components": {
-            "schemas": {**definitions, "Error": ERROR_SCHEMA},
+            "schemas": {**schemas.definitions, "Error": ERROR_SCHEMA},
             "responses": refusal_components(),
         },
     }
 
 
-def _schemas(operations: list[Described]) -> tuple[dict[Any, Any], dict[str, Any]]:
-    """Schemas by (type's id, direction), and the definitions they refer to."""
-    wanted: dict[tuple[int, str], Any] = {}
-    for _, operation in operations:
-        if operation.body is not None:
-            wanted[id(operation.body), "validation"] = operation.body
-        for answered in (operation.returns, *operation.or_else.values()):
-            if answered is not None:
-                wanted[id(answered), "serialization"] = answered
-    schemas, definitions = TypeAdapter.json_schemas(
-        [(key, key[1], TypeAdapter(type_)) for key, type_ in wanted.items()],  # type: ignore[misc]  # the mode is one of the two
-        ref_template=_REF,
-    )
-    return {key: schema for (key, _), schema in schemas.items()}, definitions.get("$defs", {})
+class _Schemas:
+    """The schemas of all bodies and answers, and the definitions these refer to."""
+
+    def __init__(self, operations: list[Described]) -> None:
+        wanted: dict[tuple[int, str], Any] = {}
+        for _, operation in operations:
+            if operation.body is not None:
+                wanted[id(operation.body), "validation"] = operation.body
+            for answered in (operation.returns, *operation.or_else.values()):
+                if answered is not None:
+                    wanted[id(answered), "serialization"] = answered
+        schemas, definitions = TypeAdapter.json_schemas(
+            [(key, key[1], TypeAdapter(type_)) for key, type_ in wanted.items()],  # type: ignore[misc]  # the mode is one of the two
+            ref_template=_REF,
+        )
+        self._by_type = {key: schema for (key, _), schema in schemas.items()}
+        self.definitions: dict[str, Any] = definitions.get("$defs", {})
+
+    def of_body(self, body: type[BaseModel]) -> Any:
+        return self._by_type[id(body), "validation"]
+
+    def of_answer(self, returned: Any, *, selected: bool) -> Any:
+        """`selected`: the client may have named the fields it wants."""
+        schema = self._by_type[id(returned), "serialization"]
+        return self._part_of(schema) if selected else schema
+
+    def _part_of(self, schema: Any) -> Any:
+        """The same, of objects that need not have all their fields."""
+        if "items" in schema:
+            return {**schema, "items": self._part_of(schema["items"])}
+        whole = schema["$ref"].rpartition("/")[2]
+        part = f"{whole}Part"
+        fields = {key: value for key, value in self.definitions[whole].items() if key != "required"}
+        self.definitions[part] = {**fields, "title": part}
+        return {"$ref": _REF.format(model=part)}
 
 
-def _operation(path: str, operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+def _operation(path: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     in_path = list(_path_parameters(path))
     described: dict[str, Any] = {
         "operationId": _slug(operation.method, path),
@@ -92,21 +113,21 @@ def _operation(path: str, operation: Operation, schemas: dict[Any, Any]) -> dict
         },
     }
     if operation.body is not None:
-        schema = schemas[id(operation.body), "validation"]
-        described["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema}},
-        }
+        content = {"application/json": {"schema": schemas.of_body(operation.body)}}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 
-def _answers(operation: Operation, schemas: dict[Any, Any]) -> dict[str, Any]:
+def _answers(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     """What is answered to requests that are carried out, by status."""
+    selected = any(
+        "select" in given.model_fields for given in (operation.body, operation.query) if given
+    )
     answers: dict[str, Any] = {}
     for status, returned in {operation.status: operation.returns, **operation.or_else}.items():
         answer: dict[str, Any] = {"description": "Done"}
         if returned is not None:
-            schema = schemas[id(returned), "serialization"]
+            schema = schemas.of_answer(returned, selected=selected)
             answer["content"] = {operation.content: {"schema": schema}}
         elif operation.content != "application/json":
             answer["content"] = {operation.content: {"schema": {"type": "string"}}}
@@ -128,7 +149,12 @@ def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
 def _query_parameters(query: type[Query] | None) -> Iterator[dict[str, Any]]:
     properties = query.model_json_schema()["properties"] if query else {}
     for name, schema in properties.items():
-        yield {"name": name, "in": "query", "schema": _without_null(schema)}
+        yield {
+            "name": name,
+            "in": "query",
+            "allowEmptyValue": True,
+            "schema": _without_null(schema),
+        }
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,10 @@ from joinstream.errors import PayloadTooLarge, Unprocessable
 from joinstream.http.schemas.base import Query
 from joinstream.http.validation import explain
 
+MOST_LEVELS = 200
+_LEVELS_AROUND = 254 - MOST_LEVELS
+"""orjson reads 1024 levels and writes 254; what is sent comes back inside of other objects."""
+
 Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound=Query)
 
@@ -48,11 +52,27 @@ async def json_body(request: Request) -> Any:
     if b"\\u0000" in raw:
         raw = replace_nul(raw.decode("utf-8", "replace")).encode()
     try:
-        return loads(raw)
+        value = loads(raw)
     except orjson.JSONDecodeError as error:
         raise Unprocessable(
             f"The request body is not valid JSON: {error.msg} "
             f"at line {error.lineno} column {error.colno}."
+        ) from None
+    if len(raw) > MOST_LEVELS:
+        _require_writable(value)
+    return value
+
+
+def _require_writable(value: Any) -> None:
+    """Refuse what is nested so deeply that it could be read, but neither stored nor answered."""
+    wrapped = value
+    for _ in range(_LEVELS_AROUND):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)
+    except orjson.JSONEncodeError:
+        raise Unprocessable(
+            f"The request body is nested more than {MOST_LEVELS} levels deep."
         ) from None
 
 

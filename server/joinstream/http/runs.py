@@ -41,12 +41,13 @@ from joinstream.http.schemas.runs import (
     RunOut,
     RunsCancel,
     RunsQuery,
+    ServerSentEvent,
     StreamQuery,
 )
 from joinstream.http.services import services
 from joinstream.services.runs import RunPurpose
 
-EVENT_STREAM = "text/event-stream"
+_EVENT_STREAM = "text/event-stream"
 _CANNOT_BE_CREATED = (BadRequest, NotFound, Conflict, TooManyRequests)
 
 
@@ -200,7 +201,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             body=RunCreate,
             query=RunOptionsQuery,
             takes=(IDEMPOTENCY_KEY,),
-            content=EVENT_STREAM,
+            returns=ServerSentEvent,
+            content=_EVENT_STREAM,
             gives=(LOCATION, CONTENT_LOCATION, STREAM_POSITION),
             raises=_CANNOT_BE_CREATED,
             summary="Create a run and stream its events",
@@ -234,7 +236,8 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
             join_stream,
             query=StreamQuery,
             takes=(LAST_EVENT_ID,),
-            content=EVENT_STREAM,
+            returns=ServerSentEvent,
+            content=_EVENT_STREAM,
             gives=(LOCATION, CONTENT_LOCATION, STREAM_POSITION),
             summary="Join a run's stream; Last-Event-ID replays what was missed",
         ),

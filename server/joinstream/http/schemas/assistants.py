@@ -109,7 +109,7 @@ class AssistantDelete(Query):
 class Drawing(Query):
     """Whether subgraphs are drawn inside, or how many levels of them."""
 
-    xray: Annotated[Annotated[int, Field(ge=1)] | bool, Field(union_mode="left_to_right")] = False
+    xray: Annotated[Annotated[int, Field(ge=0)] | bool, Field(union_mode="left_to_right")] = False
 
 
 class SubgraphsQuery(Query):

@@ -8,13 +8,16 @@ from uuid import UUID
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+from typing_extensions import TypedDict
 
 from joinstream.domain.reserved import client_config, client_configurable, client_metadata
 
@@ -97,7 +100,35 @@ Object = dict[str, Any]
 Metadata = Annotated[Object, AfterValidator(client_metadata)]
 """Metadata that is written: without the keys that the server sets itself."""
 
-Config = Annotated[Object, AfterValidator(client_config)]
+
+class _Shape:
+    """Has the values of a field, JSON objects to the rest of the code, checked as a TypedDict."""
+
+    def __init__(self, shape: Any) -> None:
+        self._shape = shape
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(self._shape)
+
+
+class RunnableConfigBody(TypedDict, total=False):
+    """What joinstream itself reads of a config; all its other keys go to the graph."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]  # no field
+
+    recursion_limit: Annotated[int, Field(ge=1)] | None
+    configurable: Object | None
+    metadata: Object | None
+    tags: list[str] | None
+
+
+def _as_client_config(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    return client_config({key: value for key, value in given.items() if value is not None})
+
+
+Config = Annotated[Object, _Shape(RunnableConfigBody), BeforeValidator(_as_client_config)]
 """A RunnableConfig as JSON, without the keys that the server sets itself."""
 
 Context = Annotated[Object, AfterValidator(client_configurable)]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired, get_args
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, RootModel
+from pydantic import BeforeValidator, Field, RootModel
 from typing_extensions import TypedDict
 
 from joinstream.domain.ids import RunId
@@ -19,25 +19,49 @@ from joinstream.domain.runs import (
     RunStatus,
 )
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
-from joinstream.http.schemas.base import Body, Config, Context, Id, Limit, Metadata, Offset, Query
+from joinstream.http.schemas.base import (
+    Body,
+    Config,
+    Context,
+    Id,
+    Limit,
+    Metadata,
+    Object,
+    Offset,
+    Query,
+)
 
 
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+StreamModes = Annotated[
+    list[StreamMode],
+    BeforeValidator(_as_list, json_schema_input_type=StreamMode | list[StreamMode]),
+]
+
+
 def _without_nulls(checkpoint: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in checkpoint.items() if value is not None}
+
+
+class SendTo(Body):
+    """A LangGraph Send: go to a node with an input of its own."""
+
+    node: str
+    input: Any = None
+
+
+KeyAndValue = Annotated[tuple[str, Any], Field(strict=False)]
 
 
 class Command(Body):
     """A LangGraph Command: resume an interrupt, update the state, go to nodes."""
 
-    update: (
-        dict[str, Any] | list[Annotated[list[Any], Field(min_length=2, max_length=2)]] | None
-    ) = None
+    update: Object | list[KeyAndValue] | None = None
     resume: Any = None
-    goto: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
+    goto: str | SendTo | list[str | SendTo] | None = None
 
 
 class Checkpoint(Body):
@@ -53,20 +77,6 @@ Nodes = Literal["*"] | list[str] | None
 
 LONGEST_DELAY_SECONDS = 100 * 366 * 86400
 HIGHEST_PRIORITY = 1000
-
-
-class RunConfigBody(Body):
-    """What joinstream itself reads of a run's config; all its other keys go to the graph."""
-
-    recursion_limit: Annotated[int, Field(ge=1)] | None = None
-    configurable: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
-    tags: list[str] | None = None
-
-
-def _well_formed(config: dict[str, Any]) -> dict[str, Any]:
-    RunConfigBody.model_validate(config)
-    return {key: value for key, value in config.items() if value is not None}
 
 
 Timeout = Annotated[float | int, Field(gt=0)]
@@ -93,12 +103,12 @@ class RunCreate(Body):
     assistant_id: Annotated[str, Field(min_length=1)]
     input: Any = None
     command: Command | None = None
-    config: Annotated[Config, AfterValidator(_well_formed)] = Field(default_factory=dict)
+    config: Config = Field(default_factory=dict)
     context: Context = Field(default_factory=dict)
     metadata: Metadata = Field(default_factory=dict)
     checkpoint: Checkpoint | None = None
     checkpoint_id: Id | None = None
-    stream_mode: Annotated[list[StreamMode] | None, BeforeValidator(_as_list)] = None
+    stream_mode: StreamModes | None = None
     stream_subgraphs: bool | None = None
     stream_resumable: bool | None = None
     interrupt_before: Nodes = None
@@ -227,6 +237,14 @@ class RunsQuery(Query):
     offset: Offset = 0
     status: RunStatus | None = None
     select: list[RunField] = Field(default_factory=list)
+
+
+class ServerSentEvent(TypedDict):
+    """One event of a stream. `data` is JSON; `id` is what to send as Last-Event-ID."""
+
+    event: str
+    data: str
+    id: NotRequired[str]
 
 
 class RunOut(TypedDict):

@@ -1,13 +1,16 @@
 """Bodies of the thread state routes."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from langgraph.types import StateUpdate
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from joinstream.domain.commands import as_command
+from joinstream.domain.state_view import StateView
 from joinstream.http.schemas.base import Body, Id, Limit, Object, Query
 from joinstream.http.schemas.runs import Command
+from joinstream.http.validation import one_of
 from joinstream.services.thread_states import HistoryQuery
 
 
@@ -22,6 +25,12 @@ class CheckpointRef(Body):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+class CheckpointConfig(Body):
+    """A config that names a checkpoint."""
+
+    configurable: CheckpointRef
+
+
 def _as_checkpoint(given: Any) -> Any:
     """A checkpoint's id, or a config that holds one, as a checkpoint."""
     if isinstance(given, str):
@@ -31,7 +40,26 @@ def _as_checkpoint(given: Any) -> Any:
     return given
 
 
-StateSelect = list[str]
+CheckpointInAnyForm = Annotated[
+    CheckpointRef,
+    BeforeValidator(_as_checkpoint, json_schema_input_type=CheckpointRef | CheckpointConfig | UUID),
+]
+
+_STATE_FIELDS = tuple(StateView.__annotations__)
+
+
+def _field_or_key(name: str) -> str:
+    if name not in _STATE_FIELDS and not name.startswith("values."):
+        raise ValueError(f"must be values.<key>, {one_of(_STATE_FIELDS)}")
+    return name
+
+
+FieldOrKey = Annotated[
+    str,
+    AfterValidator(_field_or_key),
+    Field(json_schema_extra={"pattern": rf"^(values\..*|{'|'.join(_STATE_FIELDS)})$"}),
+]
+StateSelect = list[FieldOrKey]
 """Fields of a state, or `values.<key>`."""
 
 
@@ -85,7 +113,7 @@ class History(Body):
     """
 
     limit: Limit = 1
-    before: Annotated[CheckpointRef, BeforeValidator(_as_checkpoint)] = CheckpointRef()
+    before: CheckpointInAnyForm = CheckpointRef()
     checkpoint: CheckpointRef = CheckpointRef()
     metadata: Object | None = None
     select: StateSelect | None = None

@@ -21,11 +21,13 @@ from joinstream.domain.threads import (
 from joinstream.http.schemas.base import Body, Id, Limit, Metadata, Object, Offset, Query
 from joinstream.http.schemas.thread_states import Superstep
 
+Minutes = Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
+
 
 class TtlBody(Body):
     """`ttl` is in minutes; `keep_latest` keeps the thread with its latest checkpoint."""
 
-    ttl: Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
+    ttl: Minutes
     strategy: TtlStrategy = "delete"
 
     def value(self) -> Ttl:
@@ -36,7 +38,9 @@ def _minutes_as_ttl(given: Any) -> Any:
     return {"ttl": given} if isinstance(given, int | float) else given
 
 
-TtlOrMinutes = Annotated[TtlBody, BeforeValidator(_minutes_as_ttl)]
+TtlOrMinutes = Annotated[
+    TtlBody, BeforeValidator(_minutes_as_ttl, json_schema_input_type=TtlBody | Minutes)
+]
 
 
 class ThreadCreate(Body):
