@@ -24,6 +24,8 @@ from tests.support.redis import RedisServer
 
 GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
 """The example graphs, and some that only tests need."""
+QUICK_GRAPHS = Path(__file__).parent / "quick" / "langgraph.json"
+"""Graphs that are over at once, whatever they are given."""
 READY_API = " ready on "
 READY_WORKER = "worker ready"
 STOP_SECONDS = 20.0
@@ -170,12 +172,12 @@ async def entrance_to(url: str) -> AsyncIterator[Entrance]:
 
 
 @asynccontextmanager
-async def embedded_server(**settings: str) -> AsyncIterator[Deployment]:
+async def embedded_server(config: Path = GRAPHS, /, **settings: str) -> AsyncIterator[Deployment]:
     """`joinstream dev` with its own Postgres; `settings` are environment variables."""
     with tempfile.TemporaryDirectory(prefix="joinstream-tests-") as folder:
         # Started by root, Postgres runs under an account that has to pass through here.
         Path(folder).chmod(0o755)
-        where = ("--config", str(GRAPHS), "--data-dir", f"{folder}/data", "--port", "0")
+        where = ("--config", str(config), "--data-dir", f"{folder}/data", "--port", "0")
         process = ApiProcess(
             "dev", "dev", "--no-reload", *where, ready=READY_API, environment=settings
         )
