@@ -26,6 +26,16 @@ create table run_keys (
 );
 create index run_keys_by_expiry on run_keys (expires_at);
 
+-- The run that keeps a thread busy: the one that executes (p_executing), else the next one.
+create function active_run_v1(p_thread_id uuid, p_executing uuid) returns uuid
+language sql stable as $$
+    select coalesce(p_executing, (
+        select run_id from runs
+        where thread_id = p_thread_id and status = 'pending'
+        order by run_after, run_id
+        limit 1));
+$$;
+
 create type new_run_v2 as (
     run_id uuid, thread_id uuid, temporary boolean, create_thread boolean,
     assistant_id uuid, graph_id text, multitask_strategy text,
@@ -44,7 +54,11 @@ create function queue_refuses_v1(
     p_more integer, p_user_id text, p_superseded uuid,
     p_most_pending integer, p_most_pending_of_user integer
 ) returns text
-language plpgsql as $$
+language plpgsql
+-- along an index up to the limit, whatever Postgres believes of how many there are and where
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
 begin
     if p_most_pending is not null then
         perform pg_advisory_xact_lock(hashtextextended('joinstream_pending', 0));
@@ -115,10 +129,7 @@ begin
         end if;
         if thread.status = 'busy' and asked.multitask_strategy = 'reject' then
             outcome := 'busy';
-            other_run := coalesce(thread.active_run, (
-                select r.run_id from runs r
-                where r.thread_id = asked.thread_id and r.status = 'pending'
-                order by r.run_after, r.run_id limit 1));
+            other_run := active_run_v1(thread.thread_id, thread.active_run);
             return;
         end if;
         supersedes := thread.status = 'busy'

@@ -79,6 +79,7 @@ async def pages_touched(pool: asyncpg.Pool, query: str, *arguments: Any) -> int:
         "select * from take_over_runs_v1('worker', 10, 30, '{echo}', true)",
         f"select * from runs where thread_id = '{UUID(int=0)}' order by created_at desc limit 10",
         "select cancel_run_v1(gen_random_uuid(), 'interrupt', 'test')",
+        "select queue_refuses_v1(1, 'ann', null, 100, 10)",
     ],
 )
 async def test_a_long_queue_is_never_scanned(pool: asyncpg.Pool, query: str) -> None:

@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
 
+from joinstream.ports.runs import Ending
 from tests.support.api import Api
+from tests.support.queue import ALICE
 
 FIELDS = {
     "thread_id",
@@ -20,6 +22,7 @@ FIELDS = {
     "values",
     "interrupts",
     "error",
+    "active_run_id",
 }
 
 
@@ -40,6 +43,34 @@ async def test_a_new_thread_is_idle_and_empty(api: Api) -> None:
     assert (thread["status"], thread["values"], thread["interrupts"]) == ("idle", None, {})
     assert thread["created_at"].endswith("+00:00")
     assert await api.client.threads.get(thread["thread_id"]) == thread
+
+
+async def test_a_busy_thread_says_which_run_keeps_it_busy(api: Api) -> None:
+    """The one that executes, else the one that will."""
+    thread_id, idle = await make_threads(api, 2)
+    created = [
+        await api.client.runs.create(thread_id, "echo", input={"text": "hi"}, after_seconds=delay)
+        for delay in (0, 60, 0)
+    ]
+    waiting, delayed, last = (UUID(run["run_id"]) for run in created)
+
+    async def active() -> UUID | None:
+        shown: Any = await api.client.threads.get(thread_id)
+        (found,) = await api.client.threads.search(ids=[thread_id], select=["active_run_id"])  # type: ignore[list-item]  # ours
+        assert found == {"active_run_id": shown["active_run_id"]}
+        return UUID(shown["active_run_id"]) if shown["active_run_id"] else None
+
+    assert await active() == waiting
+    (executing,) = await api.backends.runs.claim(ALICE, 5)
+    assert await active() == executing.run_id == waiting
+    await api.backends.runs.finish(executing, Ending("success"))
+    assert await active() == last
+    await api.client.runs.cancel(thread_id, str(last))
+    assert await active() == delayed
+    await api.client.runs.cancel(thread_id, str(delayed))
+    assert await active() is None
+    other: Any = await api.client.threads.get(idle)
+    assert other["active_run_id"] is None
 
 
 async def test_an_id_that_is_taken_is_a_conflict_unless_the_thread_is_wanted(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the queue keeps its invariants (migrations/0004)."""
+"""Whatever happens in whatever order, the queue keeps its invariants (migration 0004)."""
 
 from collections.abc import AsyncIterator
 
@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from joinstream.domain.ids import RunId, ThreadId, new_thread_id
-from joinstream.domain.run_record import Run
+from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import RunStatus, may_move
-from joinstream.ports.runs import Ending
+from joinstream.ports.runs import Created, Ending
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
-from joinstream.store.runs import PostgresRuns
+from joinstream.store.runs import CreationRules, PostgresRuns
 from tests.support.queue import ALICE, BOB, expire_leases, new_run
 
 STEPS = st.one_of(
@@ -23,7 +23,9 @@ STEPS = st.one_of(
         st.sampled_from(["enqueue", "reject", "interrupt", "rollback"]),
         st.booleans(),
         st.sampled_from([0, 0, 0, 3600]),
+        st.sampled_from([None, None, "a", "b"]),
     ),
+    st.tuples(st.just("create_together"), st.integers(1, 3), st.sampled_from([None, "a", "c"])),
     st.tuples(st.just("claim"), st.sampled_from([ALICE, BOB]), st.integers(1, 3)),
     st.tuples(st.just("finish"), st.sampled_from(["success", "error", "interrupted"])),
     st.tuples(st.just("release")),
@@ -31,6 +33,9 @@ STEPS = st.one_of(
     st.tuples(st.just("crash"), st.sampled_from([ALICE, BOB])),
     st.tuples(st.just("due")),
 )
+
+
+MOST_PENDING = 6
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +51,53 @@ class Scenario:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool = pool
-        self.runs = PostgresRuns(Database(pool))
+        self.runs = PostgresRuns(Database(pool), CreationRules(most_pending=MOST_PENDING))
         self.threads: list[ThreadId] = [new_thread_id() for _ in range(3)]
         self.held: list[Run] = []
         self.seen: dict[RunId, tuple[RunStatus, int, int]] = {}
+        self.keys: dict[str, tuple[bytes, list[RunId]]] = {}
 
     async def play(self, step: tuple[object, ...]) -> None:
         await getattr(self, step[0])(*step[1:])  # type: ignore[call-overload]
         await self.check()
 
-    async def create(self, thread: int, strategy: str, claims: bool, delay: float) -> None:
+    async def create(
+        self, thread: int, strategy: str, claims: bool, delay: float, key: str | None
+    ) -> None:
         new = new_run(self.threads[thread], multitask_strategy=strategy, delay_seconds=delay)
-        created = await self.runs.create(new, ALICE if claims else None)
+        run_key = RunKey(key, repr((thread, strategy, delay)).encode()) if key else None
+        created = await self.runs.create(new, ALICE if claims else None, run_key)
         if created.outcome == "claimed" and created.run:
             self.held.append(created.run)
+        await self._check_creation([new], [created], run_key)
+
+    async def create_together(self, count: int, key: str | None) -> None:
+        new = [new_run() for _ in range(count)]
+        run_key = RunKey(key, repr(count).encode()) if key else None
+        await self._check_creation(new, await self.runs.create_together(new, run_key), run_key)
+
+    async def _check_creation(
+        self, new: list[NewRun], created: list[Created], key: RunKey | None
+    ) -> None:
+        """All or none were created, no more than may be, and for a key only once."""
+        if key is not None and key.text in self.keys:
+            fingerprint, run_ids = self.keys[key.text]
+            if fingerprint != key.fingerprint:
+                assert [one.outcome for one in created] == ["key_reused"]
+                return
+            for run_id, one in zip(run_ids, created, strict=True):
+                exists = await self.runs.get(None, run_id, visible=None)
+                assert one == Created("repeated" if exists else "gone", exists, run_id)
+            return
+        made = [one.run.run_id for one in created if one.run is not None]
+        assert made in ([], [one.run_id for one in new])
+        pending = await self.pool.fetchval("select count(*) from runs where status = 'pending'")
+        if made:
+            assert pending <= MOST_PENDING
+            if key is not None:
+                self.keys[key.text] = (key.fingerprint, made)
+        elif created[0].outcome == "queue_full":
+            assert pending + len(new) > MOST_PENDING
 
     async def claim(self, who: object, slots: int) -> None:
         self.held += await self.runs.claim(who, slots)  # type: ignore[arg-type]
@@ -124,7 +162,7 @@ UNHURRIED = settings(
 
 async def played(pool: asyncpg.Pool, steps: list[tuple[object, ...]]) -> Scenario:
     """An empty queue after these steps."""
-    await pool.execute("truncate runs, threads cascade")
+    await pool.execute("truncate runs, threads, run_keys cascade")
     scenario = Scenario(pool)
     for step in steps:
         await scenario.play(step)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from joinstream.domain.access import Filter
 from joinstream.domain.assistants import SortDirection
-from joinstream.domain.ids import ThreadId
+from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.runs import ThreadStatus
 
 TtlStrategy = Literal["delete", "keep_latest"]
@@ -22,6 +22,7 @@ ThreadField = Literal[
     "values",
     "interrupts",
     "error",
+    "active_run_id",
 ]
 THREAD_FIELDS: tuple[ThreadField, ...] = get_args(ThreadField)
 ExtractRoot = Literal["values", "metadata", "config", "interrupts"]
@@ -33,7 +34,10 @@ MAX_TTL_MINUTES = 100 * 366 * 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """As clients see it. `interrupts` maps a task's id to what it waits for."""
+    """As clients see it. `interrupts` maps a task's id to what it waits for.
+
+    `active_run_id` is the run that keeps a busy thread busy: the one that executes, else the next.
+    """
 
     thread_id: ThreadId
     created_at: datetime
@@ -45,6 +49,7 @@ class Thread:
     values: Any
     interrupts: dict[str, Any]
     error: dict[str, Any] | None
+    active_run_id: RunId | None
 
     @property
     def graph_id(self) -> str | None:

@@ -227,14 +227,14 @@ def refusal_of(new: NewRun, created: Created) -> RequestError:
             )
         case "queue_full":
             return Unavailable(
-                "As many runs are pending as JOINSTREAM_MAX_PENDING_RUNS allows. Try again when "
-                "some have started.",
+                "With this, more runs would be pending than JOINSTREAM_MAX_PENDING_RUNS allows. "
+                "Try again when some have started.",
                 FULL_QUEUE_RETRY_SECONDS,
             )
         case "user_queue_full":
             return TooManyRequests(
-                "As many of your runs are pending as JOINSTREAM_MAX_PENDING_RUNS_PER_USER allows. "
-                "Try again when some have started.",
+                "With this, more of your runs would be pending than "
+                "JOINSTREAM_MAX_PENDING_RUNS_PER_USER allows. Try again when some have started.",
                 FULL_QUEUE_RETRY_SECONDS,
             )
         case _:

@@ -199,8 +199,8 @@ async def _record(locked: LockedThread, graph: Graph) -> None:
 def _require_updatable(thread: Thread) -> None:
     if thread.status == "busy":
         raise Conflict(
-            f"Thread {thread.thread_id} is busy: wait for its runs or cancel them, "
-            "then update the state."
+            f"Thread {thread.thread_id} is busy with run {thread.active_run_id}. Wait for its runs "
+            "or cancel them, then update the state."
         )
     if thread.graph_id is None:
         raise BadRequest(

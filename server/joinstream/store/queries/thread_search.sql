@@ -25,6 +25,7 @@ metadata @> any ($4);
 -- One page. Large columns are read only when selected ($7); $8 lists what to extract.
 -- The store fills in where to look, the condition and the order.
 select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
+       case when status = 'busy' then active_run_v1(thread_id, active_run) end as active_run_id,
        case when 'config' = any ($7::text[]) then config end as config,
        case when 'values' = any ($7::text[]) then "values" end as "values",
        case when 'interrupts' = any ($7::text[]) then interrupts end as interrupts,

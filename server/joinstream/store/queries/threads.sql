@@ -1,7 +1,8 @@
 -- name: columns
 -- Not a statement: the columns of a Thread.
 thread_id, created_at, updated_at, state_updated_at, metadata, status, config, "values",
-interrupts, error;
+interrupts, error,
+case when status = 'busy' then active_run_v1(thread_id, active_run) end as active_run_id;
 
 -- name: create
 -- No row when the id is taken.
