@@ -15,18 +15,12 @@ from joinstream.http.refusals import (
     refusal_components,
     refusals_of,
 )
-from joinstream.http.routing import ApiRoute, Operation, leaf_routes
+from joinstream.http.routing import NO_UUIDS, ApiRoute, Operation, leaf_routes
 from joinstream.http.schemas.base import Query
 
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _UUID = {"type": "string", "format": "uuid"}
-_NO_UUIDS = {
-    "assistant_id": "The assistant's UUID, or the name of a graph.",
-    "namespace": "The subgraph's namespace.",
-}
-"""Parameters in paths that are not the UUID of something."""
-
 Described = tuple[str, Operation]
 """A path and what is done there."""
 
@@ -140,8 +134,8 @@ def _answers(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in _PATH_PARAMETER.findall(path):
         parameter = {"name": name, "in": "path", "required": True}
-        if name in _NO_UUIDS:
-            yield {**parameter, "description": _NO_UUIDS[name], "schema": {"type": "string"}}
+        if name in NO_UUIDS:
+            yield {**parameter, "description": NO_UUIDS[name], "schema": {"type": "string"}}
         else:
             yield {**parameter, "schema": _UUID}
 

@@ -11,8 +11,14 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 
 from joinstream.errors import RequestError
 from joinstream.http.headers import Header
-from joinstream.http.parse import body_as, query_as
+from joinstream.http.parse import body_as, path_uuid, query_as
 from joinstream.http.schemas.base import Query
+
+NO_UUIDS = {
+    "assistant_id": "The assistant's UUID, or the name of a graph.",
+    "namespace": "The subgraph's namespace.",
+}
+"""Parameters in paths that need not be UUIDs, and what they are."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound=Query)
@@ -127,6 +133,8 @@ def _route(
     path: str, handler: Callable[..., Awaitable[Response]], operation: Operation
 ) -> ApiRoute:
     async def endpoint(request: Request) -> Response:
+        for name in request.path_params.keys() - NO_UUIDS.keys():
+            path_uuid(request, name)
         queries = [query_as(request, operation.query)] if operation.query else []
         bodies = [await body_as(request, operation.body)] if operation.body else []
         return await handler(request, *bodies, *queries)

@@ -88,7 +88,15 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("is beyond the years that can be counted") from None
 
 
-Moment = Annotated[datetime, Field(strict=False), AfterValidator(_in_utc)]
+def _as_text(given: Any) -> Any:
+    if not isinstance(given, str):
+        raise ValueError("must be a moment as ISO-8601")
+    return given
+
+
+Moment = Annotated[
+    datetime, Field(strict=False), BeforeValidator(_as_text), AfterValidator(_in_utc)
+]
 """A moment as ISO-8601; without an offset it is UTC."""
 
 Id = Annotated[UUID, Field(strict=False)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from langgraph.types import StateUpdate
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from joinstream.domain.commands import as_command
 from joinstream.domain.state_view import StateView
@@ -31,18 +31,23 @@ class CheckpointConfig(Body):
     configurable: CheckpointRef
 
 
-def _as_checkpoint(given: Any) -> Any:
-    """A checkpoint's id, or a config that holds one, as a checkpoint."""
+def _form_of(given: Any) -> str:
     if isinstance(given, str):
-        return {"checkpoint_id": given}
-    if isinstance(given, dict) and isinstance(given.get("configurable"), dict):
-        return given["configurable"]
-    return given
+        return "id"
+    return "config" if isinstance(given, dict) and "configurable" in given else "checkpoint"
+
+
+def _any_of(schema: dict[str, Any]) -> None:
+    """One of them is read, but what is given may look like two of them."""
+    schema["anyOf"] = schema.pop("oneOf")
 
 
 CheckpointInAnyForm = Annotated[
-    CheckpointRef,
-    BeforeValidator(_as_checkpoint, json_schema_input_type=CheckpointRef | CheckpointConfig | UUID),
+    Annotated[CheckpointRef, Tag("checkpoint")]
+    | Annotated[CheckpointConfig, Tag("config")]
+    | Annotated[Id, Tag("id")],
+    Discriminator(_form_of),
+    Field(json_schema_extra=_any_of),
 ]
 
 _STATE_FIELDS = tuple(StateView.__annotations__)
@@ -121,10 +126,17 @@ class History(Body):
     def query(self) -> HistoryQuery:
         return HistoryQuery(
             limit=self.limit,
-            before=self.before.keys(),
+            before=self._before().keys(),
             checkpoint=self.checkpoint.keys(),
             metadata=self.metadata,
         )
+
+    def _before(self) -> CheckpointRef:
+        if isinstance(self.before, UUID):
+            return CheckpointRef(checkpoint_id=self.before)
+        if isinstance(self.before, CheckpointConfig):
+            return self.before.configurable
+        return self.before
 
 
 class StateQuery(Query):
