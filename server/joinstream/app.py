@@ -19,7 +19,7 @@ from joinstream.domain.assistants import Assistant
 from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
 from joinstream.errors import NotFound
-from joinstream.http import assistants, crons, runs, system, thread_state, threads, webhooks
+from joinstream.http import assistants, crons, items, runs, system, thread_state, threads, webhooks
 from joinstream.http.errors import UnexpectedErrors, exception_handlers
 from joinstream.http.parse import validated
 from joinstream.http.routing import path_params_by
@@ -35,6 +35,7 @@ from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
 from joinstream.services.health import Health
+from joinstream.services.items import Items
 from joinstream.services.run_creation import LocalWorker, ResolveAssistant, RunCreation
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
@@ -73,6 +74,7 @@ def make_services(
 ) -> Services:
     """The use cases over these backends."""
     bus, checkpoints = backends.bus, backends.checkpoints
+    project = project.with_store(backends.store)
     webhook_urls = webhooks_config(project.config).url_policy()
     thread_store = PostgresThreads(backends.pool, checkpoints.saver_on, settings.ttl_of_new_threads)
     thread_states = ThreadStates(thread_store, checkpoints, project, access)
@@ -125,6 +127,7 @@ def make_services(
         ),
         cron_scheduler=scheduler,
         webhooks=Webhooks(PostgresWebhooks(backends.database), access),
+        items=Items(backends.store, access, filters_are_ignored=settings.auth_default_allow),
         health=Health(
             {
                 "database": lambda: backends.database.execute("select 1"),
@@ -189,7 +192,7 @@ def create_app(
 
 def protected_routes() -> list[BaseRoute]:
     """What callers have to be known for, where there is auth."""
-    resources = (assistants, threads, thread_state, crons, runs, webhooks)
+    resources = (assistants, threads, thread_state, crons, runs, webhooks, items)
     return [route for resource in resources for route in resource.routes]
 
 

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
+from langgraph.store.base import BaseStore
 
 from joinstream.checkpoint import PostgresCheckpoints
 from joinstream.errors import StartupError
+from joinstream.item_store.opening import open_item_store
 from joinstream.ports import EventHub, EventLog, Signals
 from joinstream.project import Project
 from joinstream.serializer import checkpoint_serializer
@@ -47,6 +49,7 @@ class Backends:
     runs: PostgresRuns
     checkpoints: PostgresCheckpoints
     bus: Bus
+    store: BaseStore
 
 
 def database_uri(settings: Settings) -> str:
@@ -79,11 +82,14 @@ async def open_backends(
         prepared_statements=settings.prepared_statements,
     )
     try:
-        async with _open_bus(settings, memory_bus) as bus:
+        async with (
+            _open_bus(settings, memory_bus) as bus,
+            open_item_store(pool, database_uri(settings), project) as store,
+        ):
             database = Database(pool)
             runs = PostgresRuns(database, creation_rules(settings))
             checkpoints = PostgresCheckpoints(pool, serde=serde)
-            yield Backends(pool, database, runs, checkpoints, bus)
+            yield Backends(pool, database, runs, checkpoints, bus, store)
     finally:
         await pool.close()
 

@@ -17,6 +17,7 @@ ANN = {"authorization": "Bearer ann-key"}
 BOB = {"authorization": "Bearer bob-key"}
 NOBODY: dict[str, str] = {}
 SECRET = "only ann may read this"
+ITEM: dict[str, Any] = {"namespace": ["notes"], "key": "k"}
 PUBLIC = {"/", "/ok", "/info", "/docs", "/openapi.json"}
 
 
@@ -47,6 +48,7 @@ class Cell:
     bob: int
     body: Callable[[Things], Any] | None = None
     path_ids: dict[str, str] = field(default_factory=dict)
+    query: str = ""
 
 
 def new_run(things: Things) -> dict[str, Any]:
@@ -139,6 +141,11 @@ CELLS: dict[str, Cell] = {
     "PATCH /runs/crons/{cron_id}": Cell(200, 404, lambda _: {"enabled": False}),
     "DELETE /runs/crons/{cron_id}": Cell(204, 404),
     "GET /runs/crons/{cron_id}/firings": Cell(200, 404),
+    "PUT /store/items": Cell(204, 204, lambda _: {**ITEM, "value": {"new": True}}),
+    "GET /store/items": Cell(200, 200, query="?namespace=notes&key=k"),
+    "DELETE /store/items": Cell(204, 204, lambda _: ITEM),
+    "POST /store/items/search": Cell(200, 200, nothing),
+    "POST /store/namespaces": Cell(200, 200, nothing),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
@@ -170,6 +177,8 @@ async def things(api: Api) -> Things:
     await ann.runs.wait(thread["thread_id"], "echo", input={"text": SECRET})
     stateless_run = await ann.runs.create(None, "echo", input={"text": SECRET})
     await api.http.get(f"/runs/{stateless_run['run_id']}/join", headers=ANN)
+    await ann.store.put_item(ITEM["namespace"], ITEM["key"], {"text": SECRET})
+    await api.client_with(BOB).store.delete_item(ITEM["namespace"], ITEM["key"])
     state = await ann.threads.get_state(thread["thread_id"])
     runs = await ann.runs.list(thread["thread_id"])
     cron: Any = await ann.crons.create_for_thread(
@@ -203,7 +212,7 @@ async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> 
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
     path = path.replace("{namespace}", "any")
     body = cell.body(things) if cell.body else None
-    return await api.http.request(method, path, json=body, headers=headers)
+    return await api.http.request(method, path + cell.query, json=body, headers=headers)
 
 
 async def what_ann_has(api: Api, things: Things) -> list[Any]:
@@ -216,6 +225,7 @@ async def what_ann_has(api: Api, things: Things) -> list[Any]:
         f"/runs/{things.stateless_run_id}",
         f"/runs/{things.waiting_stateless_run_id}",
         f"/runs/crons/{things.cron_id}",
+        f"/store/items{CELLS['GET /store/items'].query}",
     )
     answers = [await api.http.get(path, headers=ANN) for path in paths]
     assert {answer.status_code for answer in answers} == {200}
@@ -248,7 +258,7 @@ async def test_another_tenant_sees_nothing_and_changes_nothing(
     assert SECRET not in answer.text
     if answer.status_code == 200:
         assert_nothing_of_anns(answer, things)
-    else:
+    elif answer.status_code != 204:
         assert set(answer.json()) == {"detail"}
         assert "location" not in answer.headers
     assert await what_ann_has(api, things) == before
@@ -256,7 +266,7 @@ async def test_another_tenant_sees_nothing_and_changes_nothing(
 
 def assert_nothing_of_anns(answer: httpx.Response, things: Things) -> None:
     assert answer.headers.get("x-pagination-total", "0") == "0"
-    assert answer.json() in ([], 0, {"pruned_count": 0})
+    assert answer.json() in ([], 0, {"pruned_count": 0}, None, {"items": []}, {"namespaces": []})
 
 
 @every_route

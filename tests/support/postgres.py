@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import asyncpg
 
+from joinstream.item_store.config import ItemStoreConfig
+from joinstream.item_store.tables import make_tables
 from joinstream.store.embedded import EmbeddedPostgres
 from joinstream.store.embedded.server import DURABLE
 from joinstream.store.migrate import migrate
@@ -55,7 +57,9 @@ class PostgresForTests:
     async def make_template(self) -> None:
         """Create the migrated database which fresh ones are copies of."""
         await self._create_database(_TEMPLATE, "template1")
-        await migrate(_with_database(self._uri, _TEMPLATE))
+        uri = _with_database(self._uri, _TEMPLATE)
+        await migrate(uri)
+        await make_tables(uri, ItemStoreConfig())
 
     async def _create_database(self, name: str, template: str) -> None:
         await self._execute(f'create database "{name}" template {template}')

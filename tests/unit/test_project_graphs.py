@@ -90,8 +90,8 @@ async def test_each_opening_gets_its_own_checkpointer_and_store(files: ProjectFi
     files.write("saver_agent.py")
     project = files.load_graph("./saver_agent.py:graph")
     saver, store = InMemorySaver(), InMemoryStore()
-    async with project.open_graph(
-        "agent", config={}, access_context="threads.read", checkpointer=saver, store=store
+    async with project.with_store(store).open_graph(
+        "agent", config={}, access_context="threads.read", checkpointer=saver
     ) as graph:
         assert (graph.checkpointer, graph.store) == (saver, store)
     async with project.open_graph("agent", config={}, access_context="threads.read") as graph:
@@ -208,8 +208,8 @@ async def test_a_factory_is_called_for_every_use_but_not_at_start(files: Project
 async def test_a_made_graph_gets_the_checkpointer_and_store(files: ProjectFiles) -> None:
     project = project_with(files, "\n    def make(): return graph\n")
     saver, store = InMemorySaver(), InMemoryStore()
-    async with project.open_graph(
-        "agent", config={}, access_context="threads.update", checkpointer=saver, store=store
+    async with project.with_store(store).open_graph(
+        "agent", config={}, access_context="threads.update", checkpointer=saver
     ) as graph:
         assert (graph.checkpointer, graph.store) == (saver, store)
 

@@ -4,20 +4,35 @@ import asyncio
 from pathlib import Path
 
 from joinstream.backends import database_uri
+from joinstream.item_store.config import ItemStoreConfig, item_store_config
+from joinstream.item_store.tables import make_tables, missing_tables
 from joinstream.processes.preparation import read_settings
+from joinstream.project import read_config
 from joinstream.settings import Settings, load_settings
 from joinstream.store.migrate import migrate, pending
 
 
 def run_migrate(config: Path, *, check_only: bool) -> int:
     """Apply, or only list, what is missing; the exit code. Raises StartupError."""
-    uri = database_uri(_settings(config))
+    uri, tables = database_uri(_settings(config)), _item_store(config)
     if check_only:
-        missing = asyncio.run(pending(uri))
+        missing = asyncio.run(_pending(uri, tables))
         _print_each("pending", missing)
         return 1 if missing else 0
-    _print_each("applied", asyncio.run(migrate(uri)))
+    _print_each("applied", asyncio.run(_migrate(uri, tables)))
     return 0
+
+
+async def _migrate(uri: str, tables: ItemStoreConfig) -> list[str]:
+    return await migrate(uri) + await make_tables(uri, tables)
+
+
+async def _pending(uri: str, tables: ItemStoreConfig) -> list[str]:
+    return await pending(uri) + await missing_tables(uri, tables)
+
+
+def _item_store(config: Path) -> ItemStoreConfig:
+    return item_store_config(read_config(config)) if config.exists() else ItemStoreConfig()
 
 
 def _settings(config: Path) -> Settings:

@@ -8,6 +8,8 @@ from typing import Any
 
 from joinstream.app import create_app
 from joinstream.backends import database_uri, open_backends
+from joinstream.item_store.config import item_store_config
+from joinstream.item_store.tables import make_tables
 from joinstream.processes.api_server import ApiServer
 from joinstream.processes.loops import on_another_thread, result_unless
 from joinstream.processes.preparation import Prepared
@@ -45,6 +47,7 @@ async def serve_together(
             yield worker
 
     await migrate(database_uri(settings))
+    await make_tables(database_uri(settings), item_store_config(project.config))
     async with open_backends(
         settings, project, application_name="joinstream dev", memory_bus=memory
     ) as backends:

@@ -40,11 +40,20 @@ class Project:
     """What `langgraph.json` describes, loaded. Make one with `load_project`."""
 
     def __init__(
-        self, folder: Path, config: ProjectConfig, graphs: Mapping[str, _Registered]
+        self,
+        folder: Path,
+        config: ProjectConfig,
+        graphs: Mapping[str, _Registered],
+        store: BaseStore | None = None,
     ) -> None:
         self.folder = folder
         self.config = config
         self._graphs = graphs
+        self._store = store
+
+    def with_store(self, store: BaseStore) -> "Project":
+        """The same project, whose graphs get this store from `get_store()`."""
+        return Project(self.folder, self.config, self._graphs, store)
 
     @property
     def graph_ids(self) -> tuple[str, ...]:
@@ -70,26 +79,25 @@ class Project:
         config: RunnableConfig,
         access_context: AccessContext,
         user: BaseUser | None = None,
-        store: BaseStore | None = None,
         context: Any = None,
         checkpointer: BaseCheckpointSaver[Any] | None = None,
     ) -> AsyncIterator[AnyGraph]:
-        """A copy of the graph that uses this checkpointer and store, for one run or one read.
+        """A copy of the graph that uses this checkpointer, for one run or one read.
 
-        Without a checkpointer the graph gets none, also not the one it was compiled with; without a
-        store it keeps its own. A factory's errors propagate as they are, and so does every error of
-        the body, whatever the factory's context manager makes of it.
+        Without a checkpointer the graph gets none, also not the one it was compiled with. It uses
+        the project's store; without one it keeps its own. A factory's errors propagate as they are,
+        and so does every error of the body, whatever the factory's context manager makes of it.
         Raises KeyError for an unknown graph.
         """
         registered = self._graphs[graph_id].graph
         if not isinstance(registered, Factory):
-            yield _copy_with(registered, checkpointer, store)
+            yield _copy_with(registered, checkpointer, self._store)
             return
-        call = Call(config, access_context, user, store, context)
+        call = Call(config, access_context, user, self._store, context)
         failure: BaseException | None = None
         async with registered.open(call) as graph:
             try:
-                yield _copy_with(graph, checkpointer, store)
+                yield _copy_with(graph, checkpointer, self._store)
             except BaseException as error:
                 failure = error
                 raise

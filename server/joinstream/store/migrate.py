@@ -75,7 +75,7 @@ async def migrate(
     changed since, when a file fails, or when another process holds the lock for too long.
     """
     migrations = read_migrations(folder or migrations_folder())
-    async with _connection(connection_or_uri) as connection, _lock(connection):
+    async with connected(connection_or_uri) as connection, migration_lock(connection):
         await connection.execute(_QUERIES["create_record"])
         missing = await _missing(connection, migrations)
         for migration in missing:
@@ -88,14 +88,15 @@ async def pending(
 ) -> list[str]:
     """Names of the migrations `migrate` would apply. Raises StartupError as `migrate` does."""
     migrations = read_migrations(folder or migrations_folder())
-    async with _connection(connection_or_uri) as connection:
+    async with connected(connection_or_uri) as connection:
         if not await connection.fetchval(_QUERIES["record_exists"]):
             return [migration.name for migration in migrations]
         return [migration.name for migration in await _missing(connection, migrations)]
 
 
 @asynccontextmanager
-async def _connection(given: asyncpg.Connection | str) -> AsyncIterator[asyncpg.Connection]:
+async def connected(given: asyncpg.Connection | str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to migrate on. Raises StartupError when the database cannot be reached."""
     if not isinstance(given, str):
         yield given
         return
@@ -108,7 +109,8 @@ async def _connection(given: asyncpg.Connection | str) -> AsyncIterator[asyncpg.
 
 
 @asynccontextmanager
-async def _lock(connection: asyncpg.Connection) -> AsyncIterator[None]:
+async def migration_lock(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """One process at a time changes the schema. Raises StartupError after a long wait."""
     try:
         async with asyncio.timeout(LOCK_PATIENCE_SECONDS):
             await _take_lock(connection)

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 import structlog
@@ -14,6 +15,8 @@ from joinstream.backends import Backends, database_uri, open_backends
 from joinstream.domain.ids import new_run_id
 from joinstream.domain.run_record import Run
 from joinstream.domain.webhooks import signing_key
+from joinstream.item_store.config import item_store_config
+from joinstream.item_store.sweep import sweep_items
 from joinstream.outgoing.webhooks import HttpWebhookSender
 from joinstream.ports.runs import Claimant, LeaseStore
 from joinstream.project import Project
@@ -28,6 +31,7 @@ from joinstream.worker.execute import Executor, RunLimits
 from joinstream.worker.guards import guard_tasks
 from joinstream.worker.maintenance import (
     ThreadRetention,
+    sweep_items_forever,
     sweep_runs_forever,
     sweep_threads_forever,
 )
@@ -74,7 +78,13 @@ def make_worker(
         log_all_runs=settings.stream_log == "always",
     )
     return Worker(
-        Executor(backends.runs, backends.bus.events, backends.checkpoints, project, limits),
+        Executor(
+            backends.runs,
+            backends.bus.events,
+            backends.checkpoints,
+            project.with_store(backends.store),
+            limits,
+        ),
         backends.runs,
         backends.bus.signals,
         Claimant(_worker_name(), settings.lease_seconds, project.graph_ids),
@@ -101,7 +111,7 @@ async def running_worker(
     async with _sending_webhooks(settings, project, backends) as webhooks:
         worker = make_worker(settings, project, backends, webhooks.run_ended)
         working = asyncio.create_task(worker.run(), name="worker")
-        sweeping = _start_sweeps(settings, backends)
+        sweeping = _start_sweeps(settings, project, backends)
         try:
             yield worker
             await worker.drain(settings.bg_job_shutdown_grace_period_secs)
@@ -136,19 +146,29 @@ async def _sending_webhooks(
         await sender.close()
 
 
-def _start_sweeps(settings: Settings, backends: Backends) -> list[asyncio.Task[None]]:
+def _start_sweeps(
+    settings: Settings, project: Project, backends: Backends
+) -> list[asyncio.Task[None]]:
     ttl = settings.langgraph_thread_ttl or ThreadTtlConfig()
     retention = ThreadRetention(
         ttl.sweep_interval_minutes * 60, ttl.sweep_limit, settings.keep_checkpoints
     )
     threads = PostgresThreadSweeps(backends.pool, backends.checkpoints.saver_on)
-    return [
+    items = item_store_config(project.config)
+    sweeps = [
         asyncio.create_task(
             sweep_runs_forever(backends.runs, settings.temporary_run_retention_seconds),
             name="sweep of runs",
         ),
         asyncio.create_task(sweep_threads_forever(threads, retention), name="sweep of threads"),
     ]
+    if items.path is None:
+        sweep = partial(sweep_items, backends.database)
+        period = items.ttl.sweep_interval_minutes * 60
+        sweeps.append(
+            asyncio.create_task(sweep_items_forever(sweep, period), name="sweep of items")
+        )
+    return sweeps
 
 
 async def run_worker_process(settings: Settings, project: Project) -> None:

@@ -1,4 +1,5 @@
-"""Removes what has served its time: ended stateless runs, outputs of old runs, expired threads.
+"""Removes what has served its time: ended stateless runs, outputs of old runs, expired threads and
+items.
 
 Every worker does it; the statements touch few rows each and do no harm when they meet.
 """
@@ -54,6 +55,18 @@ async def sweep_threads_forever(threads: ThreadSweeps, retention: ThreadRetentio
             log.info("threads swept", expired=ended, thinned_out=thinned)
 
     await _forever(sweep, retention.period_seconds)
+
+
+async def sweep_items_forever(
+    sweep: Callable[[int], Awaitable[int]], period_seconds: float
+) -> None:
+    """Sweep items of the store on the clock, and again at once while there are more."""
+
+    async def sweep_all() -> None:
+        while await sweep(BATCH_ROWS) >= BATCH_ROWS:
+            pass
+
+    await _forever(sweep_all, period_seconds)
 
 
 async def _forever(sweep: Callable[[], Awaitable[None]], period: float) -> None:

@@ -21,6 +21,11 @@ async def authenticate(authorization: str | None) -> Any:
     return user
 
 
+@auth.on.store
+async def a_namespace_each(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
+    value["namespace"] = (ctx.user.identity, *(value["namespace"] or ()))
+
+
 @auth.on
 async def to_each_their_own(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> Any:
     owner = {"owner": ctx.user.identity}
