@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from joinstream import __version__
+from joinstream.item_store.config import ItemStoreConfig
+from joinstream.item_store.tables import missing_tables
 from joinstream.store.migrate import migrations_folder, pending, read_migrations
 from tests.support.commands import run
 from tests.support.redis import RedisServer
@@ -49,13 +51,14 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
 async def test_migrate_names_what_it_applies_and_check_what_is_missing(
     empty_database_uri: str, tmp_path: Path
 ) -> None:
-    names = [migration.name for migration in read_migrations(migrations_folder())]
+    ours = [migration.name for migration in read_migrations(migrations_folder())]
+    names = [*ours, *await missing_tables(empty_database_uri, ItemStoreConfig())]
     database = {"DATABASE_URI": empty_database_uri}
 
     missing = run("migrate", "--check", environment=database, folder=tmp_path)
     assert missing.returncode == 1
     assert missing.stdout.splitlines() == [f"pending {name}" for name in names]
-    assert await pending(empty_database_uri) == names
+    assert await pending(empty_database_uri) == ours
 
     applied = run("migrate", environment=database, folder=tmp_path)
     assert applied.returncode == 0

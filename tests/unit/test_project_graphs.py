@@ -217,7 +217,7 @@ async def test_a_made_graph_gets_the_checkpointer_and_store(files: ProjectFiles)
 async def test_the_runtime_says_why_for_whom_and_with_what(files: ProjectFiles) -> None:
     project = project_with(files, "\n    def make(runtime): seen.append(runtime); return graph\n")
     store, user = InMemoryStore(), object()
-    await run(project, store=store, user=user, context={"city": "Bonn"})
+    await run(project.with_store(store), user=user, context={"city": "Bonn"})
     [runtime] = seen()
     assert runtime.access_context == "threads.create_run"
     assert (runtime.store, runtime.user) == (store, user)

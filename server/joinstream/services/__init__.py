@@ -13,11 +13,8 @@ from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
 from joinstream.services.health import Health
-<<<<<<< HEAD
-from joinstream.services.run_creation import RunCreation
-=======
 from joinstream.services.items import Items
->>>>>>> 9d47d8c (The store: one for graphs and clients, with a time to live and semantic search)
+from joinstream.services.run_creation import RunCreation
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.thread_states import ThreadStates
