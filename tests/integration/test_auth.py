@@ -51,6 +51,23 @@ CLOSED = """
 """
 """Allows to create threads, and says nothing of anything else."""
 
+MODEST = """
+    from langgraph_sdk import Auth
+
+    auth = Auth()
+
+    @auth.authenticate
+    async def authenticate() -> str:
+        return "ann"
+
+    @auth.on.threads.create_run
+    async def create_run(ctx, value):
+        value["priority"] = min(value["priority"], 0)
+        value["timeout_seconds"] = min(value["timeout_seconds"] or 60, 60)
+        value["concurrency_key"] = ctx.user.identity
+"""
+"""Nobody goes before others, takes long, or runs beside more than their own."""
+
 
 @pytest.fixture(scope="module")
 async def api(postgres: Any) -> AsyncIterator[Api]:
@@ -210,6 +227,20 @@ async def test_a_run_asks_with_everything_it_is_made_of(
     assert (value["after_seconds"], value["status"]) == (60, "pending")
     assert (value["multitask_strategy"], value["prevent_insert_if_inflight"]) == ("enqueue", False)
     assert value["kwargs"]["input"] == {"text": "a"}
+
+
+async def test_a_handler_has_the_last_word_on_what_the_queue_shares_out_by(
+    database_uri: str, files: ProjectFiles
+) -> None:
+    greedy = {"priority": 9, "timeout_seconds": 900, "concurrency_key": "mine"}
+    body = {"assistant_id": "agent", "input": {"text": "a"}, **greedy}
+    async with running_api(
+        database_uri, config=configure(files, MODEST), auth_default_allow=True
+    ) as api:
+        one = await api.http.post("/runs", json=body)
+        (of_batch,) = (await api.http.post("/runs/batch", json=[body])).json()
+        for run in (one.json(), of_batch):
+            assert run == run | {"priority": 0, "timeout_seconds": 60, "concurrency_key": "ann"}
 
 
 async def test_a_reader_who_may_cancel_by_leaving_is_asked_for_it(

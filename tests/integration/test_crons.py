@@ -161,6 +161,9 @@ async def test_mistakes_are_named(api: Api) -> None:
     bad_end = {"assistant_id": "echo", "schedule": YEARLY, "end_time": "zz"}
     refused = await api.http.post("/runs/crons", json=bad_end)
     assert (refused.status_code, refused.json()["detail"][:9]) == (422, "end_time:")
+    one_id = {"assistant_id": "echo", "schedule": YEARLY, "run_id": str(uuid4())}
+    refused = await api.http.post("/runs/crons", json=one_id)
+    assert (refused.status_code, refused.json()["detail"][:21]) == (422, "run_id: must be null,")
     cron: Any = await create("echo", schedule=YEARLY)
     with pytest.raises(BadRequestError, match="nothing to change"):
         await api.client.crons.update(cron["cron_id"])

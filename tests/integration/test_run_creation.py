@@ -67,6 +67,17 @@ async def test_an_option_that_cannot_be_is_refused_by_its_name(
     assert next(iter(options)) in response.json()["detail"]
 
 
+# --- time ---------------------------------------------------------------------------------------
+
+
+async def test_no_run_gets_more_time_than_any_run_may_have(database_uri: str) -> None:
+    async with running_api(database_uri, worker=True, bg_job_timeout_secs=0.1) as api:
+        sent = {"assistant_id": "faulty", "input": {"verb": "hang"}, "timeout_seconds": 1000}
+        ended = (await api.http.post("/runs/wait", json=sent)).json()
+        assert ended["__error__"]["error"] == "TimeoutError"
+        assert "0.1 s" in ended["__error__"]["message"]
+
+
 # --- ids that clients make ----------------------------------------------------------------------
 
 

@@ -34,6 +34,8 @@ def _wish(detail: ErrorDetails) -> str:
     kind = detail["type"]
     if kind == "missing":
         return "is required"
+    if kind == "none_required":
+        return "must be null"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         return "must be an object"
     if kind == "value_error":

@@ -26,6 +26,7 @@ class CronCreate(RunCreate):
     missed because nothing ran: `one` run for all of them, or none (`skip`).
     """
 
+    run_id: None = None  # each run of a cron has an id of its own
     schedule: Expression
     timezone: str | None = None
     end_time: Moment | None = None
