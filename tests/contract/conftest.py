@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 import pytest
+from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.client import get_client, get_sync_client
 
-from tests.support.contract import AnyClient, compatibility
+from tests.support.contract import AnyClient, AnyGraph, compatibility
 from tests.support.server import embedded_server
 
 KINDS = ("sync", "async")
@@ -33,6 +34,13 @@ async def client(request: pytest.FixtureRequest, url: str) -> AsyncIterator[AnyC
     else:
         async with get_client(url=url) as official:
             yield AnyClient(official)
+
+
+@pytest.fixture(params=KINDS)
+def graph(request: pytest.FixtureRequest, url: str) -> AnyGraph:
+    """`counter` as a remote graph."""
+    note_kind(request, request.param)
+    return AnyGraph(RemoteGraph("counter", url=url), request.param)
 
 
 def note_kind(request: pytest.FixtureRequest, kind: str) -> None:
