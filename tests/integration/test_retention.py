@@ -9,6 +9,7 @@ import pytest
 from langgraph.types import Command
 
 from joinstream.settings import ThreadTtlConfig
+from joinstream.store.log_retention import PostgresLogRetention
 from joinstream.store.thread_sweeps import PostgresThreadSweeps
 from joinstream.worker.maintenance import ThreadRetention, sweep_threads_forever
 from tests.support.api import TEST_GRAPHS, Api, running_api
@@ -211,3 +212,73 @@ async def test_a_worker_sweeps_on_the_clock(api: Api) -> None:
     sweeping.cancel()
     with suppress(asyncio.CancelledError):
         await sweeping
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+
+async def ended_run(api: Api, **options: Any) -> str:
+    """A run that was cancelled before it began."""
+    thread = await api.client.threads.create()
+    run = await api.client.runs.create(thread["thread_id"], "echo", after_seconds=3600, **options)
+    await api.client.runs.cancel(thread["thread_id"], run["run_id"])
+    return run["run_id"]
+
+
+async def test_old_runs_go_and_their_threads_stay(api: Api) -> None:
+    old, new = await ended_run(api), await ended_run(api)
+    waiting = await api.client.threads.create()
+    pending = await api.client.runs.create(waiting["thread_id"], "echo", after_seconds=3600)
+    await api.backends.pool.execute(
+        "update runs set ended_at = now() - interval '1 hour' where run_id = $1", old
+    )
+    logs = PostgresLogRetention(api.backends.database)
+    assert await logs.count_due("runs", 1800) == 1
+    assert await logs.remove("runs", 1800, 10) == 1
+    left = await api.backends.pool.fetch("select run_id from runs")
+    assert {str(row["run_id"]) for row in left} == {new, pending["run_id"]}
+    assert len(await thread_ids(api)) == 3
+
+
+async def test_a_webhook_that_is_still_to_be_delivered_stays(api: Api) -> None:
+    for _ in range(3):
+        await ended_run(api, webhook="https://example.com/")
+    ids = await api.backends.pool.fetch("select delivery_id from webhook_deliveries")
+    await api.backends.pool.execute(
+        "update webhook_deliveries set created_at = now() - interval '1 hour'"
+    )
+    await api.backends.pool.execute(
+        "update webhook_deliveries set status = 'delivered' where delivery_id = any($1)",
+        [row["delivery_id"] for row in ids[:2]],
+    )
+    logs = PostgresLogRetention(api.backends.database)
+    assert await logs.remove("deliveries", 1800, 1) == 1
+    assert await logs.remove("deliveries", 1800, 10) == 1
+    assert await api.backends.pool.fetchval("select status from webhook_deliveries") == "pending"
+
+
+async def test_old_firings_go(api: Api) -> None:
+    cron: Any = await api.client.crons.create("echo", schedule="@daily")
+    await api.backends.pool.execute(
+        "insert into cron_firings (cron_id, slot, fired_at, outcome)"
+        " select $1, t, t, 'skipped' from unnest(array[now(), now() - interval '1 hour']) t",
+        cron["cron_id"],
+    )
+    logs = PostgresLogRetention(api.backends.database)
+    assert await logs.remove("firings", 1800, 10) == 1
+    assert await api.backends.pool.fetchval("select count(*) from cron_firings") == 1
+
+
+async def test_a_worker_sweeps_the_logs(database_uri: str) -> None:
+    async with running_api(database_uri) as api:
+        old = await ended_run(api)
+        await api.backends.pool.execute("update runs set ended_at = now() - interval '2 days'")
+    async with running_api(database_uri, worker=True, run_retention_days=1.0) as api:
+
+        async def gone() -> bool:
+            count: int = await api.backends.pool.fetchval(
+                "select count(*) from runs where run_id = $1", old
+            )
+            return count == 0
+
+        await eventually(gone)

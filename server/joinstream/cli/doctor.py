@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 from redis.exceptions import RedisError
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.table import Table
 
 from joinstream import __version__
 from joinstream.backends import database_uri, redis_connections
+from joinstream.cli.storage import LOG_NAMES, logs_due
 from joinstream.errors import StartupError
 from joinstream.processes.preparation import read_settings
 from joinstream.project import load_project
@@ -21,6 +24,7 @@ from joinstream.settings import Settings, load_settings
 from joinstream.store.embedded.binaries import find_binaries
 from joinstream.store.migrate import pending
 from joinstream.store.pool import create_pool
+from joinstream.store.storage import StorageReport
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_REDIS = (6, 2)
@@ -56,7 +60,8 @@ async def _findings(config: Path) -> AsyncIterator[Finding]:
         return
     yield Finding("settings", "fine")
     yield _project(config)
-    yield await _postgres(settings)
+    async for finding in _postgres(settings):
+        yield finding
     yield await _redis(settings)
 
 
@@ -75,27 +80,54 @@ def _project(config: Path) -> Finding:
     return Finding("project", f"{config}: {', '.join(project.graph_ids)}")
 
 
-async def _postgres(settings: Settings) -> Finding:
+async def _postgres(settings: Settings) -> AsyncIterator[Finding]:
     if settings.database_uri is None:
-        return _embedded_postgres()
+        yield _embedded_postgres()
+        return
     try:
-        version, missing = await _postgres_state(database_uri(settings))
+        pool = await create_pool(
+            database_uri(settings),
+            max_size=1,
+            application_name="joinstream doctor",
+            prepared_statements=settings.prepared_statements,
+        )
     except StartupError as error:
-        return Finding("Postgres", "cannot be used", str(error))
-    if missing:
-        state = f"{version}, not migrated: {', '.join(missing)}"
-        return Finding("Postgres", state, "Run `joinstream migrate`.")
-    return Finding("Postgres", f"{version}, migrated")
-
-
-async def _postgres_state(uri: str) -> tuple[str, list[str]]:
-    pool = await create_pool(uri, max_size=1, application_name="joinstream doctor")
+        yield Finding("Postgres", "cannot be used", str(error))
+        return
     try:
-        version = await pool.fetchval("show server_version")
+        version = str(await pool.fetchval("show server_version"))
         async with pool.acquire() as connection:
-            return str(version), await pending(connection)
+            missing = await pending(connection)
+        if missing:
+            state = f"{version}, not migrated: {', '.join(missing)}"
+            yield Finding("Postgres", state, "Run `joinstream migrate`.")
+            return
+        yield Finding("Postgres", f"{version}, migrated")
+        yield await _sizes(pool)
+        yield await _due(pool, settings)
+    except StartupError as error:
+        yield Finding("Postgres", "cannot be used", str(error))
     finally:
         await pool.close()
+
+
+async def _sizes(pool: asyncpg.Pool) -> Finding:
+    sizes = await StorageReport(pool).tables()
+    total = decimal(sum(size.bytes for size in sizes))
+    listed = "; ".join(f"{size.what} {size.rows:,} in {decimal(size.bytes)}" for size in sizes)
+    return Finding("storage", f"{total}: {listed}")
+
+
+async def _due(pool: asyncpg.Pool, settings: Settings) -> Finding:
+    due = await StorageReport(pool).due(settings.keep_checkpoints)
+    threads = sum(one.threads for one in due if one.action == "delete")
+    checkpoints = sum(one.checkpoints for one in due)
+    logs = await logs_due(pool, settings)
+    listed = "; ".join(f"{LOG_NAMES[log]} {rows:,}" for log, rows in logs.items())
+    return Finding(
+        "retention",
+        f"the next sweep would remove: threads {threads:,}; checkpoints {checkpoints:,}; {listed}",
+    )
 
 
 def _embedded_postgres() -> Finding:

@@ -1,19 +1,28 @@
 """`joinstream storage`."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import asyncpg
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
 from joinstream.backends import database_uri
+from joinstream.domain.retention import Log
 from joinstream.processes.preparation import read_settings, require_migrated
 from joinstream.settings import Settings, ThreadTtlConfig, load_settings
+from joinstream.store.database import Database
+from joinstream.store.log_retention import PostgresLogRetention
 from joinstream.store.pool import create_pool
 from joinstream.store.storage import Due, StorageReport, TableSize, ThreadSize
 
+LOG_NAMES: dict[Log, str] = {
+    "runs": "ended runs",
+    "firings": "firings of crons",
+    "deliveries": "webhooks that are delivered or given up",
+}
 _ACTIONS = {
     "delete": "delete threads past their time to live",
     "keep_latest": "prune threads past their time to live to their latest checkpoint",
@@ -43,6 +52,7 @@ async def _print_report(settings: Settings, top: int, *, dry_run: bool) -> int:
         report = StorageReport(pool)
         if dry_run:
             console.print(_sweep(await report.due(settings.keep_checkpoints), settings))
+            console.print(_logs(await logs_due(pool, settings)))
         else:
             console.print(_tables(await report.tables()))
             console.print(_threads(await report.biggest_threads(top)))
@@ -83,6 +93,22 @@ def _sweep(due: Iterable[Due], settings: Settings) -> Table:
             continue
         action = _ACTIONS[one.action].format(keep=settings.keep_checkpoints)
         table.add_row(action, f"{one.threads:,}", f"{one.checkpoints:,}")
+    return table
+
+
+async def logs_due(pool: asyncpg.Pool, settings: Settings) -> dict[Log, int]:
+    """How many rows of each log the next sweep would remove."""
+    logs = PostgresLogRetention(Database(pool))
+    return {
+        log: await logs.count_due(log, seconds) if seconds is not None else 0
+        for log, seconds in settings.seconds_of_logs.items()
+    }
+
+
+def _logs(due: Mapping[Log, int]) -> Table:
+    table = _table("and remove", "", "rows")
+    for log, rows in due.items():
+        table.add_row(LOG_NAMES[log], f"{rows:,}")
     return table
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from joinstream.domain.retention import Log
 from joinstream.domain.threads import Ttl
 from joinstream.domain.webhooks import signing_key
 from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
@@ -282,7 +283,35 @@ class Retention(_Section):
         follows their thread's last use. Unset: all.""",
     )
 
+    run_retention_days: PositiveFloat | None = variable(
+        "JOINSTREAM_RUN_RETENTION_DAYS",
+        default=None,
+        description="""Days after its end when a run is removed; its thread keeps what it has
+        written. Unset: with its thread.""",
+    )
+    cron_firing_retention_days: PositiveFloat = variable(
+        "JOINSTREAM_CRON_FIRING_RETENTION_DAYS",
+        default=30.0,
+        description="Days for which it can be asked what came of a cron's firings.",
+    )
+    webhook_retention_days: PositiveFloat = variable(
+        "JOINSTREAM_WEBHOOK_RETENTION_DAYS",
+        default=7.0,
+        description="""Days for which a webhook that was delivered, or given up, stands in the log
+        and can be sent again.""",
+    )
+
     _parse_thread_ttl = field_validator("langgraph_thread_ttl", mode="before")(parse_thread_ttl)
+
+    @property
+    def seconds_of_logs(self) -> dict[Log, float | None]:
+        """How long each log is kept; None: for ever."""
+        days: dict[Log, float | None] = {
+            "runs": self.run_retention_days,
+            "firings": self.cron_firing_retention_days,
+            "deliveries": self.webhook_retention_days,
+        }
+        return {log: value and value * 86400 for log, value in days.items()}
 
     @property
     def ttl_of_new_threads(self) -> Ttl | None:

@@ -16,6 +16,20 @@ _PATIENCE_SECONDS = 3600.0
 """Somebody waits for it, and large tables take their time."""
 
 
+_TABLES = {
+    "threads": "threads",
+    "runs": "runs",
+    "checkpoints": "checkpoints",
+    "channel values": "checkpoint_parts",
+    "pending writes": "checkpoint_writes",
+    "items of the store": "store",
+    "vectors of the store": "store_vectors",
+    "crons": "crons",
+    "firings of crons": "cron_firings",
+    "webhooks": "webhook_deliveries",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TableSize:
     """`bytes` on disk, with indexes."""
@@ -52,7 +66,13 @@ class StorageReport:
         self._pool = pool
 
     async def tables(self) -> list[TableSize]:
-        return [TableSize(*row) for row in await self._fetch(_QUERIES["tables"])]
+        """Of the tables that are there: those for items and vectors need not be."""
+        sizes = []
+        for what, table in _TABLES.items():
+            if await self._pool.fetchval(_QUERIES["exists"], table):
+                (row,) = await self._fetch(_QUERIES["table"].replace("{table}", table))
+                sizes.append(TableSize(what, *row))
+        return sizes
 
     async def biggest_threads(self, count: int) -> list[ThreadSize]:
         return [ThreadSize(*row) for row in await self._fetch(_QUERIES["biggest"], count)]

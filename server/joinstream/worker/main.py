@@ -6,7 +6,6 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import asyncpg
 import structlog
@@ -14,29 +13,16 @@ import structlog
 from joinstream.backends import Backends, database_uri, open_backends
 from joinstream.domain.ids import new_run_id
 from joinstream.domain.run_record import Run
-from joinstream.domain.webhooks import signing_key
-from joinstream.item_store.config import item_store_config
-from joinstream.item_store.sweep import sweep_items
-from joinstream.outgoing.webhooks import HttpWebhookSender
 from joinstream.ports.runs import Claimant, LeaseStore
 from joinstream.project import Project
-from joinstream.project.webhooks import webhooks_config
-from joinstream.settings import Settings, ThreadTtlConfig
+from joinstream.settings import Settings
 from joinstream.store.database import Database
 from joinstream.store.pool import statement_cache_size
 from joinstream.store.runs import PostgresRuns
-from joinstream.store.thread_sweeps import PostgresThreadSweeps
-from joinstream.store.webhooks import PostgresWebhooks
+from joinstream.worker.duties import sending_webhooks, sweeping
 from joinstream.worker.execute import Executor, RunLimits
 from joinstream.worker.guards import guard_tasks
-from joinstream.worker.maintenance import (
-    ThreadRetention,
-    sweep_items_forever,
-    sweep_runs_forever,
-    sweep_threads_forever,
-)
 from joinstream.worker.watchdog import LoopWatchdog
-from joinstream.worker.webhooks import DeliveryLimits, WebhookDeliveries
 from joinstream.worker.worker import Worker, WorkerLimits
 
 log = structlog.get_logger(__name__)
@@ -108,67 +94,19 @@ async def running_worker(
     loop = asyncio.get_running_loop()
     guard_tasks(loop)
     watchdog.start()
-    async with _sending_webhooks(settings, project, backends) as webhooks:
+    async with (
+        sending_webhooks(settings, project, backends) as webhooks,
+        sweeping(settings, project, backends),
+    ):
         worker = make_worker(settings, project, backends, webhooks.run_ended)
         working = asyncio.create_task(worker.run(), name="worker")
-        sweeping = _start_sweeps(settings, project, backends)
         try:
             yield worker
             await worker.drain(settings.bg_job_shutdown_grace_period_secs)
             await working
         finally:
-            for task in (*sweeping, working):
-                task.cancel()
+            working.cancel()
             watchdog.stop()
-
-
-@asynccontextmanager
-async def _sending_webhooks(
-    settings: Settings, project: Project, backends: Backends
-) -> AsyncIterator[WebhookDeliveries]:
-    config, secret = webhooks_config(project.config), settings.webhook_secret
-    sender = HttpWebhookSender(
-        config.url_policy(),
-        config.sent_headers(),
-        config.allowed_fields,
-        signing_key(secret.get_secret_value()) if secret else None,
-    )
-    limits = DeliveryLimits(
-        settings.webhook_attempts, settings.webhook_retry_seconds, settings.poll_seconds
-    )
-    deliveries = WebhookDeliveries(PostgresWebhooks(backends.database), sender, limits)
-    sending = asyncio.create_task(deliveries.run(), name="webhooks")
-    try:
-        yield deliveries
-    finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-        await sender.close()
-
-
-def _start_sweeps(
-    settings: Settings, project: Project, backends: Backends
-) -> list[asyncio.Task[None]]:
-    ttl = settings.langgraph_thread_ttl or ThreadTtlConfig()
-    retention = ThreadRetention(
-        ttl.sweep_interval_minutes * 60, ttl.sweep_limit, settings.keep_checkpoints
-    )
-    threads = PostgresThreadSweeps(backends.pool, backends.checkpoints.saver_on)
-    items = item_store_config(project.config)
-    sweeps = [
-        asyncio.create_task(
-            sweep_runs_forever(backends.runs, settings.temporary_run_retention_seconds),
-            name="sweep of runs",
-        ),
-        asyncio.create_task(sweep_threads_forever(threads, retention), name="sweep of threads"),
-    ]
-    if items.path is None:
-        sweep = partial(sweep_items, backends.database)
-        period = items.ttl.sweep_interval_minutes * 60
-        sweeps.append(
-            asyncio.create_task(sweep_items_forever(sweep, period), name="sweep of items")
-        )
-    return sweeps
 
 
 async def run_worker_process(settings: Settings, project: Project) -> None:

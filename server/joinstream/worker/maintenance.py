@@ -1,5 +1,4 @@
-"""Removes what has served its time: ended stateless runs, outputs of old runs, expired threads and
-items.
+"""Removes what has served its time: runs and their outputs, threads, items, and logs.
 
 Every worker does it; the statements touch few rows each and do no harm when they meet.
 """
@@ -57,10 +56,11 @@ async def sweep_threads_forever(threads: ThreadSweeps, retention: ThreadRetentio
     await _forever(sweep, retention.period_seconds)
 
 
-async def sweep_items_forever(
-    sweep: Callable[[int], Awaitable[int]], period_seconds: float
-) -> None:
-    """Sweep items of the store on the clock, and again at once while there are more."""
+async def sweep_rows_forever(sweep: Callable[[int], Awaitable[int]], period_seconds: float) -> None:
+    """Sweep on the clock, and again at once while there is more.
+
+    `sweep` takes the most rows to remove, and says how many it has removed.
+    """
 
     async def sweep_all() -> None:
         while await sweep(BATCH_ROWS) >= BATCH_ROWS:

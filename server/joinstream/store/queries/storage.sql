@@ -1,20 +1,12 @@
 -- What everything takes, and what the next sweep would remove. These read whole tables: they are
 -- for people at a terminal.
 
--- name: tables
+-- name: exists
+select to_regclass($1) is not null;
+
+-- name: table
 -- Rows, and bytes on disk with indexes and out-of-line values.
-select 'threads' as what, (select count(*) from threads) as rows,
-    pg_total_relation_size('threads') as bytes
-union all
-select 'runs', (select count(*) from runs), pg_total_relation_size('runs')
-union all
-select 'checkpoints', (select count(*) from checkpoints), pg_total_relation_size('checkpoints')
-union all
-select 'channel values', (select count(*) from checkpoint_parts),
-    pg_total_relation_size('checkpoint_parts')
-union all
-select 'pending writes', (select count(*) from checkpoint_writes),
-    pg_total_relation_size('checkpoint_writes');
+select count(*) as rows, pg_total_relation_size('{table}') as bytes from {table};
 
 -- name: biggest
 -- The threads with the most bytes as serialised. Status is null for threads that graphs made
