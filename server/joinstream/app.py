@@ -1,16 +1,17 @@
 """The API: services, routes and middleware, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Mount
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ExceptionHandler
 
 from joinstream.auth.authority import Authority, load_authority
 from joinstream.auth.middleware import Authentication
@@ -19,12 +20,17 @@ from joinstream.domain.assistants import Assistant
 from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
 from joinstream.errors import NotFound
-from joinstream.http import assistants, crons, items, runs, system, thread_state, threads, webhooks
-from joinstream.http.errors import UnexpectedErrors, exception_handlers
+from joinstream.http.errors import UnexpectedErrors
 from joinstream.http.parse import validated
 from joinstream.http.routing import path_params_by
 from joinstream.http.schemas.runs import RunCreate
 from joinstream.http.sse import OpenStreams
+from joinstream.mounting.config import http_config
+from joinstream.mounting.custom_app import load_custom_app
+from joinstream.mounting.door import outermost
+from joinstream.mounting.exceptions import exception_handlers_of, last_handlers_of
+from joinstream.mounting.mounted import Guard, Mounted
+from joinstream.mounting.switches import api_routes
 from joinstream.ports.access import Access
 from joinstream.project import Project
 from joinstream.project.webhooks import webhooks_config
@@ -42,24 +48,13 @@ from joinstream.services.runs import Runs
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
-from joinstream.settings import CorsConfig, Settings
+from joinstream.settings import Settings
 from joinstream.store.assistants import PostgresAssistants
 from joinstream.store.crons import PostgresCrons
 from joinstream.store.errors import as_request_error
 from joinstream.store.runs import PostgresRuns
 from joinstream.store.threads import PostgresThreads
 from joinstream.store.webhooks import PostgresWebhooks
-
-EXPOSED_HEADERS = (
-    "content-location",
-    "location",
-    "retry-after",
-    "x-pagination-next",
-    "x-pagination-total",
-    "x-request-id",
-    "x-stream-position",
-)
-"""What browsers may read of an answer; the JavaScript clients need every one of them."""
 
 NOBODYS_STREAM = UUID(int=0)
 """Asked for to learn whether the event log answers."""
@@ -163,37 +158,55 @@ def create_app(
 ) -> Starlette:
     """The ASGI application of one API process. Call it in the loop that will serve it.
 
-    Raises StartupError when the project's auth cannot be loaded.
+    Raises StartupError when the project's auth or its own application cannot be loaded.
     """
-    protected = protected_routes()
-    authority = load_authority(settings, project, path_params_by(protected))
+    config = http_config(project.config)
+    custom = load_custom_app(config.app, project, settings.mount_prefix)
+    routes = api_routes(config)
+    authority = load_authority(
+        settings, project, path_params_by(custom.routes if custom else [], routes.guarded)
+    )
     services = make_services(settings, project, backends, authority.access, local_worker)
+    handlers = exception_handlers_of(custom)
+    guard = _guard(authority, settings, handlers)
+
+    api = Starlette(
+        routes=[*routes.open, *_behind(guard, routes.guarded)],
+        middleware=[
+            Middleware(
+                UnexpectedErrors,
+                translate=as_request_error,
+                raises_unknown=custom is not None and custom.answers_every_exception,
+            )
+        ],
+        exception_handlers={**handlers, **last_handlers_of(custom)},
+        debug=custom is not None and custom.app.debug,
+    )
+    api.state.services = services
+    api.state.settings = settings
+    api.state.open_streams = OpenStreams()
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         await services.assistants.ensure_system_assistants()
-        async with _firing_crons(services.cron_scheduler, settings):
-            yield
+        customs: AbstractAsyncContextManager[Mapping[str, Any]] = (
+            custom.lifespan() if custom else nullcontext({})
+        )
+        async with customs as state, _firing_crons(services.cron_scheduler, settings):
+            yield state
 
-    app = Starlette(
-        routes=_routes(settings, _behind_auth(settings, authority, protected)),
-        middleware=[
-            Middleware(UnexpectedErrors, translate=as_request_error),
-            _cors(settings),
-        ],
-        exception_handlers=exception_handlers,
+    app = outermost(
+        Mounted(custom, api, routes, config, guard) if custom else api,
+        settings,
+        open_routes=routes.open,
+        tells_browsers=settings.cors_is_chosen or not (custom and custom.has_cors),
+        logged_headers=config.logging_headers,
+        exception_handlers=handlers,
+        translate=as_request_error,
         lifespan=lifespan,
     )
-    app.state.services = services
-    app.state.settings = settings
-    app.state.open_streams = OpenStreams()
+    app.state = api.state
     return app
-
-
-def protected_routes() -> list[BaseRoute]:
-    """What callers have to be known for, where there is auth."""
-    resources = (assistants, threads, thread_state, crons, runs, webhooks, items)
-    return [route for resource in resources for route in resource.routes]
 
 
 @asynccontextmanager
@@ -210,36 +223,16 @@ async def _firing_crons(scheduler: CronScheduler, settings: Settings) -> AsyncIt
             await firing
 
 
-def _behind_auth(
-    settings: Settings, authority: Authority, protected: list[BaseRoute]
-) -> list[BaseRoute]:
-    """The routes, and every path there is not, for authenticated callers only; or just as is."""
-    if authority.authenticator is None:
-        return protected
-    authentication = Middleware(
-        Authentication, authority.authenticator, settings.http_max_request_body_bytes
-    )
-    return [Mount("", routes=protected, middleware=[authentication])]
+def _guard(
+    authority: Authority, settings: Settings, handlers: Mapping[Any, ExceptionHandler]
+) -> Guard | None:
+    authenticator = authority.authenticator
+    if authenticator is None:
+        return None
+    limit = settings.http_max_request_body_bytes
+    return lambda app: ExceptionMiddleware(Authentication(app, authenticator, limit), handlers)
 
 
-def _routes(settings: Settings, protected: list[BaseRoute]) -> list[BaseRoute]:
-    """Everything under the mount prefix; what load balancers ask for stays at the root too."""
-    everything = [*system.routes, *protected]
-    if not settings.mount_prefix:
-        return everything
-    probes = [route for route in system.routes if getattr(route, "path", "") in ("/", "/ok")]
-    return [Mount(settings.mount_prefix, routes=everything), *probes]
-
-
-def _cors(settings: Settings) -> Middleware:
-    cors = settings.cors_config or CorsConfig(allow_origins=settings.cors_allow_origins)
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=cors.allow_origins,
-        allow_methods=cors.allow_methods,
-        allow_headers=cors.allow_headers,
-        allow_credentials=cors.allow_credentials,
-        allow_origin_regex=cors.allow_origin_regex,
-        expose_headers=(*EXPOSED_HEADERS, *cors.expose_headers),
-        max_age=cors.max_age,
-    )
+def _behind(guard: Guard | None, routes: list[Route]) -> list[BaseRoute]:
+    """The routes, and every path there is not, for known callers only; or just as is."""
+    return [Mount("", routes=routes, middleware=[Middleware(guard)])] if guard else [*routes]

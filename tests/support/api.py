@@ -16,10 +16,13 @@ from starlette.applications import Starlette
 
 from joinstream.app import create_app
 from joinstream.backends import Backends, open_backends
-from joinstream.processes.loops import on_another_thread
+from joinstream.processes.api_server import ApiServer
+from joinstream.processes.listening import listen, url_of
+from joinstream.processes.loops import on_another_thread, result_unless
+from joinstream.processes.preparation import settings_of
 from joinstream.project import Project, load_project
 from joinstream.services.run_creation import LocalWorker
-from joinstream.settings import Settings, load_settings
+from joinstream.settings import Settings
 from joinstream.streams.memory import MemoryStreams
 from joinstream.worker.main import running_worker
 from joinstream.worker.watchdog import LoopWatchdog
@@ -63,10 +66,18 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    database_uri: str, *, config: Path = GRAPHS, worker: bool = False, **settings: Any
+    database_uri: str,
+    *,
+    config: Path = GRAPHS,
+    worker: bool = False,
+    over_tcp: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
-    """Start an application on the example graphs, or on others; `settings` by field name."""
-    loaded = load_settings(database_uri=database_uri, **settings)
+    """Start an application on the example graphs, or on others; `settings` by field name.
+
+    `over_tcp` puts the real HTTP server before it, for what only that does: streaming, leaving.
+    """
+    loaded = settings_of(config, database_uri=database_uri, **settings)
     project = load_project(config)
     memory = MemoryStreams()
     async with AsyncExitStack() as stack:
@@ -79,11 +90,33 @@ async def running_api(
             else None
         )
         app = create_app(loaded, project, backends, local_worker=local_worker)
-        await stack.enter_async_context(app.router.lifespan_context(app))
         http = await stack.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+            _client_over_tcp(app) if over_tcp else _client_inside(app)
         )
         yield Api(app, http, LangGraphClient(http), backends, project)
+
+
+@asynccontextmanager
+async def _client_inside(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,
+    ):
+        yield http
+
+
+@asynccontextmanager
+async def _client_over_tcp(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    listener, ready = listen("127.0.0.1", 0), asyncio.Event()
+    server = ApiServer(app, listener, on_ready=ready.set, end_streams=app.state.open_streams.close)
+    serving = asyncio.create_task(server.run_until_stopped())
+    await result_unless(serving, ready.wait())
+    try:
+        async with httpx.AsyncClient(base_url=url_of(listener), timeout=30) as http:
+            yield http
+    finally:
+        server.stop()
+        await serving
 
 
 @asynccontextmanager

@@ -5,26 +5,42 @@ from typing import Any
 
 import structlog
 from langgraph_sdk.auth import Auth
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from joinstream.auth.access import HandlerAccess, OpenAccess
 from joinstream.auth.api_keys import ApiKeys
 from joinstream.auth.authenticator import Authenticator, HandlerAuthenticator, PathParams
 from joinstream.errors import StartupError
 from joinstream.ports.access import Access
-from joinstream.project import Project, load_object
+from joinstream.project import Project, load_object, read_section
 from joinstream.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
-class AuthConfig(BaseModel):
-    """`auth` of langgraph.json. Studio gets in only where `disable_studio_auth` is false."""
+class OpenApiConfig(BaseModel):
+    """What `/openapi.json` says of auth, in the terms of OpenAPI."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    security_schemes: dict[str, Any] = Field(default_factory=dict, alias="securitySchemes")
+    security: list[dict[str, list[str]]] = Field(default_factory=list)
+    paths: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class AuthConfig(BaseModel):
+    """`auth` of langgraph.json. Studio gets in only where `disable_studio_auth` is false.
+
+    `cache` is for handlers in JavaScript, and means nothing here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str | None = None
     disable_studio_auth: bool = True
+    openapi: OpenApiConfig = OpenApiConfig()
+    allow_langsmith_api_keys: bool = False
+    cache: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,12 @@ class Authority:
 
 def load_authority(settings: Settings, project: Project, path_params: PathParams) -> Authority:
     """Raises StartupError when handlers cannot be loaded, or there are both handlers and keys."""
-    config = _config(project.config.auth or {})
+    config = read_section(AuthConfig, project.config.auth, "auth")
+    if config.allow_langsmith_api_keys:
+        log.warning(
+            "auth.allow_langsmith_api_keys is not honoured: LangSmith is never asked, and the "
+            "authenticate handler decides about such keys too"
+        )
     keys = settings.api_keys
     if config.path is None:
         if keys is None:
@@ -64,15 +85,6 @@ def load_authority(settings: Settings, project: Project, path_params: PathParams
             path_params=path_params,
         ),
     )
-
-
-def _config(section: dict[str, Any]) -> AuthConfig:
-    try:
-        return AuthConfig.model_validate(section)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in ("auth", *problem["loc"]))
-        raise StartupError(f"{where}: {problem['msg']}") from error
 
 
 def _load(path: str, project: Project) -> Auth:

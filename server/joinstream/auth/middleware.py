@@ -11,13 +11,17 @@ from joinstream.auth.authenticator import Authenticator
 from joinstream.auth.body import RecordedBody
 from joinstream.errors import RequestError
 
+CALLER = "joinstream.caller"
+"""Where the scope of a request that has been let in has its caller."""
+
 
 class Authentication:
     """ASGI middleware. Refusals are raised, for the application's error handlers to answer; of a
     WebSocket, the upgrade is refused, which clients see as 403.
 
     `max_body` bounds what an authenticate handler may read of a body, in bytes. Routes find the
-    user in `request.user`, its permissions in `request.auth.scopes`.
+    user in `request.user`, its permissions in `request.auth.scopes`. A request that has been let in
+    before, further out, is not asked again.
     """
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, max_body: int) -> None:
@@ -26,6 +30,10 @@ class Authentication:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (caller := scope.get(CALLER)) is not None:
+            with as_caller(caller):
+                await self._app(scope, receive, send)
+            return
         if scope["type"] == "websocket":
             try:
                 caller = await self._authenticator(HTTPConnection(scope))
@@ -36,6 +44,6 @@ class Authentication:
             body = RecordedBody(receive, self._max_body)
             caller = await self._authenticator(Request(scope, body.record))
             receive = body.replay
-        scope = {**scope, "user": caller.user, "auth": AuthCredentials(caller.permissions)}
+        known = {"user": caller.user, "auth": AuthCredentials(caller.permissions), CALLER: caller}
         with as_caller(caller):
-            await self._app(scope, receive, send)
+            await self._app({**scope, **known}, receive, send)

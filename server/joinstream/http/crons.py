@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from joinstream.domain.crons import Cron, CronFiring
 from joinstream.domain.ids import AssistantId, CronId, ThreadId
@@ -93,7 +93,7 @@ def _create(path: str, summary: str) -> BaseRoute:
     )
 
 
-routes: list[BaseRoute] = [
+routes: list[Route] = [
     _create("/runs/crons", "Create a cron whose every firing is a run without a thread"),
     _create("/threads/{thread_id}/runs/crons", "Create a cron that runs on a thread"),
     operation_with_body(

@@ -80,41 +80,56 @@ exception_handlers: dict[type[Exception], ExceptionHandler] = {
 class UnexpectedErrors:
     """Middleware that answers what no handler answers.
 
-    `translate` recognises failures of backing services; anything else is a fault of ours: logged
-    with its traceback under the request id that the client is told.
+    `translate` recognises failures of backing services; anything else is a fault: logged with its
+    traceback under the request id that the client is told, or raised when `raises_unknown`. What
+    comes up once a response has begun cannot be answered any more: it is logged when the response
+    is complete, else raised, which closes the connection.
     """
 
-    def __init__(self, app: ASGIApp, translate: Translate) -> None:
+    def __init__(self, app: ASGIApp, translate: Translate, *, raises_unknown: bool = False) -> None:
         self._app = app
         self._translate = translate
+        self._raises_unknown = raises_unknown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = complete = False
 
         async def watched_send(message: Message) -> None:
-            nonlocal started
+            nonlocal started, complete
             started = started or message["type"] == "http.response.start"
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         try:
             await self._app(scope, receive, watched_send)
         except Exception as error:
-            if started:
+            known = self._known(error)
+            if self._raises_unknown and known is None:
                 raise
-            await self._answer(error, scope)(scope, receive, send)
+            if not started:
+                await self._answer(error, known, scope)(scope, receive, send)
+            elif complete:
+                self._log(error, scope, request_id_of(scope))
+            else:
+                raise
 
-    def _answer(self, error: Exception, scope: Scope) -> Response:
-        known = error if isinstance(error, RequestError) else self._translate(error)
+    def _known(self, error: Exception) -> RequestError | None:
+        return error if isinstance(error, RequestError) else self._translate(error)
+
+    def _answer(self, error: Exception, known: RequestError | None, scope: Scope) -> Response:
         if known is not None:
             logger.warning("request_refused", path=scope["path"], reason=known.detail)
             return error_response(known)
         request_id = request_id_of(scope)
-        logger.error("request_failed", path=scope["path"], request_id=request_id, exc_info=error)
+        self._log(error, scope, request_id)
         detail = f"Internal error; the server's log has the cause under request id {request_id}."
         return json_response({"detail": detail}, 500, {"x-request-id": request_id})
+
+    def _log(self, error: Exception, scope: Scope, request_id: str) -> None:
+        logger.error("request_failed", path=scope["path"], request_id=request_id, exc_info=error)
 
 
 def request_id_of(scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Required, TypedDict, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
@@ -145,14 +146,16 @@ def _route(
     return route
 
 
-def path_params_by(routes: Sequence[BaseRoute]) -> Callable[[HTTPConnection], dict[str, Any]]:
+def path_params_by(
+    *groups: Sequence[BaseRoute],
+) -> Callable[[HTTPConnection], dict[str, Any]]:
     """Reads the parameters in a request's path before it is routed; none for an unknown path."""
 
     def read(connection: HTTPConnection) -> dict[str, Any]:
-        for route in leaf_routes(routes):
+        for route in chain.from_iterable(groups):
             match, child_scope = route.matches(connection.scope)
             if match is Match.FULL:
-                return dict(child_scope["path_params"])
+                return dict(child_scope.get("path_params", {}))
         return {}
 
     return read

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
@@ -178,7 +178,7 @@ async def cancel_runs(request: Request, body: RunsCancel, query: CancelHow) -> R
     return no_content()
 
 
-def _routes_of(prefix: str) -> list[BaseRoute]:
+def _routes_of(prefix: str) -> list[Route]:
     """The routes both kinds of runs have."""
     run = f"{prefix}/runs/{{run_id}}"
     return [
@@ -253,7 +253,7 @@ def _routes_of(prefix: str) -> list[BaseRoute]:
     ]
 
 
-routes: list[BaseRoute] = [
+routes: list[Route] = [
     operation_with_body(
         "POST",
         "/runs/batch",

@@ -7,6 +7,7 @@ closed, so that a dead connection cannot hold memory.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +21,10 @@ STREAM_HEADERS = {
 }
 
 OnDisconnect = Callable[[], Awaitable[None]]
+
+
+class ResponseCutOff(Exception):
+    """Raised in a response that cannot go on, so that nothing around it takes it for complete."""
 
 
 class OpenStreams:
@@ -68,12 +73,14 @@ class StreamingBody(Response):
         self._on_disconnect = on_disconnect
         self._sender: asyncio.Task[None] | None = None
         self._interrupted = False
+        self._ending = False
+        self._client_left = False
 
     def interrupt(self) -> None:
         """Stop sending. A stream of events is completed with what was sent; a result is cut off,
         as half of it would pass for the whole, and clients answer a cut by joining again."""
         self._interrupted = True
-        if self._sender is not None:
+        if self._sender is not None and not self._ending:
             self._sender.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,37 +94,52 @@ class StreamingBody(Response):
                     "headers": self.raw_headers,
                 }
             )
-            if not self._interrupted:
-                await self._send_until_interrupted(send)
+            await self._send_until_interrupted(send)
         finally:
-            gone = watcher.done()
             watcher.cancel()
             self._open_streams.remove(self)
-            await self._close()
-        if gone and self._on_disconnect is not None:
+            # a middleware that gives us up cancels whatever we await, again and again
+            with anyio.CancelScope(shield=True):
+                await self._finish()
+
+    async def _finish(self) -> None:
+        await self._close()
+        if self._client_left and self._on_disconnect is not None:
             await self._on_disconnect()
 
     async def _watch(self, receive: Receive) -> None:
-        """Wait for the client to leave; what it still sends of its request is of no interest."""
+        """Wait for the client to leave; what it still sends of its request is of no interest.
+
+        Once the last bytes are on their way, middleware may say so of a client that is still there.
+        """
         while (await receive())["type"] != "http.disconnect":
             pass
-        self.interrupt()
+        if not self._ending:
+            self._client_left = True
+            self.interrupt()
 
     async def _send_until_interrupted(self, send: Send) -> None:
-        self._sender = asyncio.create_task(self._send_chunks(send))
-        try:
-            await self._sender
-        except asyncio.CancelledError:
-            if not self._interrupted:
-                self._sender.cancel()
-                raise
-            if self._may_end_anywhere:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            return  # the reader accepts no bytes: leave the response incomplete, which closes it
+        if not self._interrupted:
+            self._sender = asyncio.create_task(self._send_chunks(send))
+            try:
+                await self._sender
+                return
+            except asyncio.CancelledError:
+                if not self._interrupted:
+                    self._sender.cancel()
+                    raise
+            except TimeoutError:
+                raise ResponseCutOff from None  # the reader accepts no bytes
+        if not self._may_end_anywhere:
+            raise ResponseCutOff
+        await self._end(send)
 
     async def _send_chunks(self, send: Send) -> None:
         async for chunk in self._chunks:
             async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._end(send)
+
+    async def _end(self, send: Send) -> None:
+        self._ending = True
         await send({"type": "http.response.body", "body": b"", "more_body": False})

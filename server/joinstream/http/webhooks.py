@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from joinstream.domain.webhooks import WebhookDelivery
 from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL
@@ -31,7 +31,7 @@ async def send_again(request: Request) -> Response:
     return json_response(await services(request).webhooks.send_again(delivery_id))
 
 
-routes: list[BaseRoute] = [
+routes: list[Route] = [
     operation_with_body(
         "POST",
         "/webhooks/deliveries/search",

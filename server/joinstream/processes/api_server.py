@@ -1,14 +1,24 @@
 """uvicorn, told from outside when to stop, and telling when it answers."""
 
-import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
+from typing import Any
 
+import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from joinstream.errors import StartupError
+from joinstream.http.sse import ResponseCutOff
+
+log = structlog.get_logger(__name__)
 
 UNFINISHED_REQUEST_SECONDS = 10.0
 """How long a request may go on after the stop; streams are ended at once."""
@@ -18,7 +28,7 @@ KEEP_ALIVE_SECONDS = 75
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Not so: a response that we cut off ourselves, to make its client come back for the rest."""
-    return "without completing response" not in record.getMessage()
+    return not (record.exc_info and isinstance(record.exc_info[1], ResponseCutOff))
 
 
 class ApiServer(uvicorn.Server):
@@ -30,7 +40,7 @@ class ApiServer(uvicorn.Server):
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: Starlette,
         listener: socket.socket,
         *,
         on_ready: Callable[[], None],
@@ -41,7 +51,7 @@ class ApiServer(uvicorn.Server):
                 app,
                 http="httptools",
                 loop="none",
-                lifespan="on",
+                lifespan="off",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
@@ -51,24 +61,45 @@ class ApiServer(uvicorn.Server):
             )
         )
         logging.getLogger("uvicorn.error").addFilter(_is_news)
+        self._app = app
+        self._state: Mapping[str, Any] = {}
         self._listener = listener
         self._on_ready = on_ready
         self._end_streams = end_streams
 
     async def run_until_stopped(self) -> None:
         """Serve until `stop`. Raises StartupError when the app's own start-up fails."""
-        try:
+        async with self._lifespan():
             await self.serve(sockets=[self._listener])
-        except SystemExit as error:
-            raise StartupError(
-                "The application's start-up failed; the log above says why."
-            ) from error
+
+    @asynccontextmanager
+    async def _lifespan(self) -> AsyncIterator[None]:
+        """The app's own start and end. Of uvicorn's hands, a failure would come as a traceback."""
+        async with AsyncExitStack() as stack:
+            lifespan: AbstractAsyncContextManager[Any] = self._app.router.lifespan_context(
+                self._app
+            )
+            try:
+                self._state = await stack.enter_async_context(lifespan) or {}
+            except StartupError:
+                raise
+            except Exception as error:
+                log.exception("the application does not start")
+                raise StartupError(
+                    "The application's start-up failed; the log above says why."
+                ) from error
+            yield
+            try:
+                await stack.aclose()
+            except Exception:
+                log.exception("the application did not end as it should")
 
     def stop(self) -> None:
         """Take no more connections, end the streams, let requests finish."""
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state.update(self._state)
         await super().startup(sockets)
         self._on_ready()
 
@@ -76,7 +107,7 @@ class ApiServer(uvicorn.Server):
         self._end_streams()
         await super().shutdown(sockets)
 
-    @contextlib.contextmanager
+    @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are for the whole process to handle, not for its web server."""
         yield

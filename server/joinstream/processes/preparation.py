@@ -3,11 +3,17 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from joinstream.errors import StartupError
+from joinstream.mounting.config import http_config
 from joinstream.observe.logging import configure_logging
-from joinstream.project import Project, apply_environment, load_project, read_config
+from joinstream.project import (
+    Project,
+    ProjectConfig,
+    apply_environment,
+    load_project,
+    read_config,
+    read_section,
+)
 from joinstream.settings import Settings, ThreadTtlConfig, load_settings
 from joinstream.store.migrate import pending
 
@@ -34,19 +40,23 @@ def settings_of(config: Path, **overrides: Any) -> Settings:
     project = read_config(config)
     apply_environment(project, config.resolve().parent)
     settings = load_settings(**overrides)
-    ttl = (project.checkpointer or {}).get("ttl")
-    if ttl is None or settings.langgraph_thread_ttl is not None:
-        return settings
-    return settings.model_copy(update={"langgraph_thread_ttl": _thread_ttl(config, ttl)})
-
-
-def _thread_ttl(config: Path, given: Any) -> ThreadTtlConfig:
     try:
-        return ThreadTtlConfig.model_validate(given)
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in ("checkpointer.ttl", *problem["loc"]))
-        raise StartupError(f"{config}: {where}: {problem['msg']}") from error
+        return settings.model_copy(update=_of_project(project, settings))
+    except StartupError as error:
+        raise StartupError(f"{config}: {error}") from error
+
+
+def _of_project(project: ProjectConfig, settings: Settings) -> dict[str, Any]:
+    """The settings that `langgraph.json` makes and the environment does not, by field name."""
+    http = http_config(project)
+    of_project: dict[str, Any] = {}
+    if settings.langgraph_thread_ttl is None and (ttl := (project.checkpointer or {}).get("ttl")):
+        of_project["langgraph_thread_ttl"] = read_section(ThreadTtlConfig, ttl, "checkpointer.ttl")
+    if http.cors is not None and not settings.cors_is_chosen:
+        of_project["cors_config"] = http.cors
+    if not settings.mount_prefix:
+        of_project["mount_prefix"] = http.mount_prefix
+    return of_project
 
 
 def read_settings(config: Path, **overrides: Any) -> Settings:

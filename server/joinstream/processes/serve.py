@@ -53,7 +53,7 @@ class _Server:
             await asyncio.gather(*workers)
             server.force_exit = signals.urgent.is_set()
             server.stop()
-            await serving
+            await result_unless(serving, signals.urgent.wait())
 
     def _start_workers(self, signals: StopSignals) -> list[asyncio.Task[None]]:
         return [

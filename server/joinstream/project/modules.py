@@ -52,6 +52,12 @@ def make_importable(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
+def explain(error: BaseException, folder: Path) -> str:
+    """What a user's code raised and in which line of it, as `KeyError: 'x' (agent.py:12)`."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{reason}{_users_line(folder, error)}"
+
+
 def _import_name(name: str) -> ModuleType:
     return importlib.import_module(name)
 
@@ -125,10 +131,7 @@ def _attribute(module: ModuleType, variable: str, what: str, source: str) -> Any
 
 
 def _import_failure(what: str, source: str, folder: Path, error: BaseException) -> str:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return (
-        f"{what}: {source} cannot be imported: {reason}{_users_line(folder, error)}{_cure(error)}"
-    )
+    return f"{what}: {source} cannot be imported: {explain(error, folder)}{_cure(error)}"
 
 
 def _users_line(folder: Path, error: BaseException) -> str:

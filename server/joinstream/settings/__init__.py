@@ -7,7 +7,7 @@ are those of the official server where it has one, else they start with `JOINSTR
 """
 
 from joinstream.settings.loading import load_settings
-from joinstream.settings.model import CorsConfig, Settings
+from joinstream.settings.model import CorsConfig, MountPrefix, Settings
 from joinstream.settings.thread_ttl import ThreadTtlConfig
 
-__all__ = ["CorsConfig", "Settings", "ThreadTtlConfig", "load_settings"]
+__all__ = ["CorsConfig", "MountPrefix", "Settings", "ThreadTtlConfig", "load_settings"]

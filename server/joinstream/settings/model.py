@@ -1,10 +1,12 @@
 """The settings themselves, one class per heading of `docs/settings.md`."""
 
 import json
+import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
@@ -24,6 +26,7 @@ from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
 
 MIB = 1024 * 1024
 _AES_KEY_BYTES = (16, 24, 32)
+_PREFIX_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 
@@ -37,6 +40,28 @@ def variable(name: str, *older_names: str, default: Any, description: str) -> An
     )
 
 
+def _is_a_path(prefix: str) -> str:
+    whole = all(_PREFIX_SEGMENT.fullmatch(segment) for segment in prefix[1:].split("/"))
+    if prefix and (not prefix.startswith("/") or not whole or prefix == "/noauth"):
+        raise ValueError(
+            "must start with / and not end with it, have only letters, digits and -._~ between "
+            "slashes, and not be /noauth"
+        )
+    return prefix
+
+
+MountPrefix = Annotated[str, AfterValidator(_is_a_path)]
+"""A path that can be put before all others, or nothing."""
+
+
+def _is_an_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return text
+
+
 class CorsConfig(BaseModel):
     """What browsers on other origins may do; the shape of `http.cors` in `langgraph.json`."""
 
@@ -46,7 +71,7 @@ class CorsConfig(BaseModel):
     allow_methods: tuple[str, ...] = ("*",)
     allow_headers: tuple[str, ...] = ("*",)
     allow_credentials: bool = False
-    allow_origin_regex: str | None = None
+    allow_origin_regex: Annotated[str, AfterValidator(_is_an_expression)] | None = None
     expose_headers: tuple[str, ...] = ()
     max_age: int = 600
 
@@ -358,11 +383,12 @@ class Http(_Section):
         description="""Port of the API unless `--port` is given; 0 picks a free one. Unset: 2024 for
         `dev`, 8000 for `serve`.""",
     )
-    mount_prefix: str = variable(
+    mount_prefix: MountPrefix = variable(
         "MOUNT_PREFIX",
         "LANGGRAPH_MOUNT_PREFIX",
         default="",
-        description="Path under which the API lies, such as `/agents`.",
+        description="""Path under which the API lies, such as `/agents`; replaces
+        `http.mount_prefix` of `langgraph.json`.""",
     )
     http_max_request_body_bytes: PositiveInt = variable(
         "HTTP_MAX_REQUEST_BODY_BYTES",
@@ -372,13 +398,20 @@ class Http(_Section):
     cors_allow_origins: Annotated[tuple[str, ...], NoDecode] = variable(
         "CORS_ALLOW_ORIGINS",
         default=("*",),
-        description="Origins whose pages may call the API, separated by commas.",
+        description="""Origins whose pages may call the API, separated by commas; unless `*` is one
+        of them, with credentials.""",
     )
     cors_config: Annotated[CorsConfig | None, NoDecode] = variable(
         "CORS_CONFIG",
         default=None,
         description="""JSON object with the fields of `http.cors` in `langgraph.json`; replaces
-        CORS_ALLOW_ORIGINS.""",
+        that and CORS_ALLOW_ORIGINS.""",
+    )
+    allow_private_network: bool = variable(
+        "ALLOW_PRIVATE_NETWORK",
+        default=False,
+        description="""Whether browsers may let pages of the public web call the API when it lies in
+        a private network. Unset, `dev` lets them.""",
     )
 
     @field_validator("cors_allow_origins", mode="before")
@@ -393,12 +426,18 @@ class Http(_Section):
     def _parse_json(cls, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value
 
-    @field_validator("mount_prefix")
-    @classmethod
-    def _is_a_path(cls, prefix: str) -> str:
-        if prefix and (not prefix.startswith("/") or prefix.endswith("/") or prefix == "/noauth"):
-            raise ValueError("must start with / and not end with it, and not be /noauth")
-        return prefix
+    @property
+    def cors(self) -> CorsConfig:
+        """What browsers are told, unless somebody else tells them."""
+        origins = self.cors_allow_origins
+        return self.cors_config or CorsConfig(
+            allow_origins=origins, allow_credentials="*" not in origins
+        )
+
+    @property
+    def cors_is_chosen(self) -> bool:
+        """Whether it is more than the default."""
+        return not self.model_fields_set.isdisjoint({"cors_config", "cors_allow_origins"})
 
 
 class Identity(_Section):

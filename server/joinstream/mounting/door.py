@@ -1,0 +1,89 @@
+"""The outermost application: the mount prefix, what browsers are told, probes, start and end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
+
+from joinstream.http.errors import Translate, UnexpectedErrors
+from joinstream.mounting.config import HeaderSelection
+from joinstream.settings import Settings
+
+EXPOSED_HEADERS = (
+    "content-location",
+    "location",
+    "retry-after",
+    "x-pagination-next",
+    "x-pagination-total",
+    "x-request-id",
+    "x-stream-position",
+)
+"""What browsers may read of an answer; the JavaScript clients need every one of them."""
+
+PROBES = frozenset({"/", "/ok", "/metrics"})
+"""What load balancers and scrapers ask for stays at the root, also when the API does not."""
+
+
+def outermost(
+    inside: ASGIApp,
+    settings: Settings,
+    *,
+    open_routes: Sequence[Route],
+    tells_browsers: bool,
+    logged_headers: HeaderSelection,
+    exception_handlers: Mapping[Any, ExceptionHandler],
+    translate: Translate,
+    lifespan: Lifespan[Starlette],
+) -> Starlette:
+    """Put `inside` under the mount prefix. `tells_browsers`: whether CORS is answered here."""
+    routes: list[BaseRoute] = [Mount(settings.mount_prefix, app=inside)]
+    if settings.mount_prefix:
+        routes += [route for route in open_routes if route.path in PROBES]
+    middleware = [Middleware(UnexpectedErrors, translate=translate)]
+    if logged_headers.includes:
+        middleware.insert(0, Middleware(LoggedHeaders, logged_headers))
+    if tells_browsers:
+        middleware.append(_cors(settings))
+    return Starlette(
+        routes=routes,
+        middleware=middleware,
+        exception_handlers=exception_handlers,
+        lifespan=lifespan,
+    )
+
+
+class LoggedHeaders:
+    """Middleware: every line that is logged for a request has the selected headers of it."""
+
+    def __init__(self, app: ASGIApp, selection: HeaderSelection) -> None:
+        self._app = app
+        self._selection = selection
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = self._selection.of(HTTPConnection(scope).headers)
+        with structlog.contextvars.bound_contextvars(headers=headers):
+            await self._app(scope, receive, send)
+
+
+def _cors(settings: Settings) -> Middleware:
+    cors = settings.cors
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=cors.allow_origins,
+        allow_methods=cors.allow_methods,
+        allow_headers=cors.allow_headers,
+        allow_credentials=cors.allow_credentials,
+        allow_origin_regex=cors.allow_origin_regex,
+        allow_private_network=settings.allow_private_network,
+        expose_headers=(*EXPOSED_HEADERS, *cors.expose_headers),
+        max_age=cors.max_age,
+    )

@@ -1,0 +1,28 @@
+"""The API's routes, without those that `http.disable_…` switches off."""
+
+from dataclasses import dataclass
+
+from starlette.routing import Route
+
+from joinstream.http import assistants, runs, system, thread_state, threads
+from joinstream.mounting.config import HttpConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoutes:
+    """`open` to everybody, and `guarded` by whatever auth there is."""
+
+    open: list[Route]
+    guarded: list[Route]
+
+
+def api_routes(config: HttpConfig) -> ApiRoutes:
+    """What a server of this configuration answers."""
+    guarded: list[Route] = []
+    if not config.disable_assistants:
+        guarded += assistants.routes
+    if not config.disable_threads:
+        guarded += [*threads.routes, *thread_state.routes]
+    if not config.disable_runs:
+        guarded += runs.routes
+    return ApiRoutes([system.liveness] if config.disable_meta else system.routes, guarded)
