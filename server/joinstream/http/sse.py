@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import anyio
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WRITE_TIMEOUT_SECONDS = 30.0
 HEARTBEAT = b": heartbeat\n\n"
@@ -23,8 +23,33 @@ STREAM_HEADERS = {
 OnDisconnect = Callable[[], Awaitable[None]]
 
 
+CUT_OFF = "joinstream.cut_off"
+"""Where a request's scope has what to call before its response is left incomplete."""
+
+
 class ResponseCutOff(Exception):
     """Raised in a response that cannot go on, so that nothing around it takes it for complete."""
+
+
+class CutOffs:
+    """Middleware around that of others, which would complete what is left incomplete."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cut = False
+
+        def cut_off() -> None:
+            nonlocal cut
+            cut = True
+
+        async def send_unless_cut(message: Message) -> None:
+            if cut:
+                raise ResponseCutOff
+            await send(message)
+
+        await self._app({**scope, CUT_OFF: cut_off}, receive, send_unless_cut)
 
 
 class OpenStreams:
@@ -95,6 +120,10 @@ class StreamingBody(Response):
                 }
             )
             await self._send_until_interrupted(send)
+        except ResponseCutOff:
+            if CUT_OFF in scope:
+                scope[CUT_OFF]()
+            raise
         finally:
             watcher.cancel()
             self._open_streams.remove(self)

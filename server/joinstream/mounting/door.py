@@ -1,5 +1,6 @@
 """The outermost application: the mount prefix, what browsers are told, probes, start and end."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ EXPOSED_HEADERS = (
 )
 """What browsers may read of an answer; the JavaScript clients need every one of them."""
 
+_PATH_OF_A_RUN = r"(/threads/[\w-]+)?/runs/[\w-]+(/stream|/join)?"
+
 PROBES = frozenset({"/", "/ok", "/metrics"})
 """What load balancers and scrapers ask for stays at the root, also when the API does not."""
 
@@ -50,12 +53,33 @@ def outermost(
         middleware.insert(0, Middleware(LoggedHeaders, logged_headers))
     if tells_browsers:
         middleware.append(_cors(settings))
+    if settings.mount_prefix:
+        middleware.append(Middleware(PrefixOnce, settings.mount_prefix))
     return Starlette(
         routes=routes,
         middleware=middleware,
         exception_handlers=exception_handlers,
         lifespan=lifespan,
     )
+
+
+class PrefixOnce:
+    """Middleware: lets clients come back that have put the mount prefix before a `Location`.
+
+    A `Location` has the prefix, as every client of HTTP expects. The official clients, however, put
+    the path of their base URL before it, whatever it is; so that they ask for it twice over.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._doubled = re.compile(re.escape(prefix * 2) + _PATH_OF_A_RUN)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._doubled.fullmatch(scope["path"]):
+            path = scope["path"].removeprefix(self._prefix)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self._app(scope, receive, send)
 
 
 class LoggedHeaders:

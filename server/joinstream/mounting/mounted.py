@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from joinstream.http.errors import UnexpectedErrors
+from joinstream.http.sse import CutOffs
 from joinstream.mounting.config import HttpConfig
 from joinstream.mounting.custom_app import CustomApp
 from joinstream.mounting.switches import ApiRoutes
@@ -63,7 +64,10 @@ class Mounted:
         app: ASGIApp = self.custom.app
         if self._guard is not None and self._guards_first and self._is_guarded(scope):
             app = self._guard(app)
-        await app({**scope, MOUNTED: self}, receive, send)
+        # as for an application that lies under the prefix by itself, so that its url_for is right
+        own = {key: value for key, value in scope.items() if key != "router"}
+        own |= {"app_root_path": scope["root_path"], MOUNTED: self}
+        await CutOffs(app)(own, receive, send)
 
     def _is_guarded(self, scope: Scope) -> bool:
         """What it lets pass here and leads to the API after all, the API's own guard stops."""
