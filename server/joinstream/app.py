@@ -70,7 +70,8 @@ def make_services(
     """The use cases over these backends."""
     bus, checkpoints = backends.bus, backends.checkpoints
     project = project.with_store(backends.store)
-    webhook_urls = webhooks_config(project.config).url_policy()
+    switched_off = http_config(project.config).disable_webhooks
+    webhook_urls = None if switched_off else webhooks_config(project.config).url_policy()
     thread_store = PostgresThreads(backends.pool, checkpoints.saver_on, settings.ttl_of_new_threads)
     thread_states = ThreadStates(thread_store, checkpoints, project, access)
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
@@ -185,6 +186,7 @@ def create_app(
     api.state.services = services
     api.state.settings = settings
     api.state.open_streams = OpenStreams()
+    api.state.configurable_headers = config.configurable_headers
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:

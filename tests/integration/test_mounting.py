@@ -116,7 +116,7 @@ async def test_locations_have_the_prefix(under_prefix: Api) -> None:
 async def test_the_official_client_comes_back_after_a_cut(proxy: CuttingProxy) -> None:
     async with get_client(url=f"{proxy.url}{PREFIX}") as client:
         thread_id = (await client.threads.create())["thread_id"]
-        created = []
+        created: list[Any] = []
         parts = []
         async for part in client.runs.stream(
             thread_id, "counter", input=COUNT, on_run_created=created.append
@@ -272,3 +272,14 @@ async def test_selected_headers_are_in_every_line_about_a_request(
     about = [line["headers"] for line in logs if line["event"] == "request_failed"]
     assert about == [{"x-purchase-id": "7"}, {}]
     assert "hush" not in str(logs)
+
+
+async def test_with_webhooks_switched_off_a_run_forgets_its_own(
+    database_uri: str, files: ProjectFiles
+) -> None:
+    async with running_api(database_uri, config=configure(files, disable_webhooks=True)) as api:
+        run: Any = await api.client.runs.create(
+            None, "agent", input={"text": "a"}, webhook="http://localhost/private"
+        )
+        assert run["kwargs"]["webhook"] is None
+        assert (await api.http.post("/webhooks/deliveries/search", json={})).status_code == 404

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from joinstream.app import protected_routes
-from joinstream.http import system
 from joinstream.http.openapi import openapi_document
 from joinstream.http.schemas.runs import RunCreate
+from joinstream.mounting.config import HttpConfig
+from joinstream.mounting.switches import api_routes
 from joinstream.project.config import IGNORED_KEYS, ProjectConfig
 from joinstream.settings.loading import OUR_PREFIX, known_names
 from tests.support.documents import ROOT, Row, names_in, rows
@@ -21,7 +21,8 @@ RUN_FIELDS = "[run fields](#run-fields)"
 
 @cache
 def document() -> dict[str, Any]:
-    return openapi_document([*system.routes, *protected_routes()], "")
+    routes = api_routes(HttpConfig())
+    return openapi_document([*routes.open, *routes.guarded], "")
 
 
 def operations() -> dict[str, dict[str, Any]]:

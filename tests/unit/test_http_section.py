@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from joinstream.errors import StartupError
-from joinstream.mounting.config import HeaderSelection, http_config
+from joinstream.http.header_selection import HeaderSelection
+from joinstream.mounting.config import http_config
 from joinstream.mounting.switches import api_routes
 from joinstream.processes.preparation import settings_of
 from joinstream.project import read_config

@@ -1,10 +1,12 @@
 """A request for a run, and the rules that turn it into the run's kwargs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from joinstream.domain.ids import RunId
 from joinstream.domain.kwargs import RunCommand, RunConfig, RunKwargs
+from joinstream.domain.reserved import RESERVED_CONFIGURABLE
 from joinstream.domain.runs import Durability, IfNotExists, MultitaskStrategy, OnCompletion
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
 
@@ -54,6 +56,19 @@ def merged_config(assistant_config: dict[str, Any], request: RunRequest) -> RunC
     }
     merged: dict[str, Any] = {**assistant_config, **request.config, "configurable": configurable}
     return merged  # type: ignore[return-value]  # a RunConfig with the client's further keys
+
+
+def with_headers(config: Mapping[str, Any], headers: Mapping[str, str]) -> RunConfig:
+    """The config with headers of the request in `configurable`, where they replace the client's own
+    values but nothing of the server's.
+    """
+    taken = {
+        name: text
+        for name, text in headers.items()
+        if name not in _NOT_THE_USERS | RESERVED_CONFIGURABLE
+    }
+    configurable = {**(config.get("configurable") or {}), **taken}
+    return {**config, "configurable": configurable}  # type: ignore[typeddict-item]  # its other keys
 
 
 def config_of_thread(config: RunConfig) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from joinstream.domain.assistants import Assistant, AssistantVersion
 from joinstream.domain.ids import AssistantId
 from joinstream.errors import BadRequest, Conflict, GraphUnusable, NotFound
+from joinstream.http.header_selection import for_graphs
 from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL
 from joinstream.http.pages import only, page_response
 from joinstream.http.respond import json_response, no_content
@@ -82,19 +83,22 @@ async def set_latest(request: Request, body: AssistantLatest) -> Response:
 
 async def draw_graph(request: Request, query: Drawing) -> Response:
     assistant = await services(request).assistants.get(assistant_id_of(request))
-    drawing = services(request).assistant_graphs.drawing(assistant, xray=query.xray)
+    drawing = services(request).assistant_graphs.drawing(
+        assistant, for_graphs(request), xray=query.xray
+    )
     return json_response(await drawing)
 
 
 async def get_schemas(request: Request) -> Response:
     assistant = await services(request).assistants.get(assistant_id_of(request))
-    return json_response(await services(request).assistant_graphs.schemas(assistant))
+    schemas = services(request).assistant_graphs.schemas(assistant, for_graphs(request))
+    return json_response(await schemas)
 
 
 async def get_subgraphs(request: Request, query: SubgraphsQuery) -> Response:
     assistant = await services(request).assistants.get(assistant_id_of(request))
     subgraphs = services(request).assistant_graphs.subgraphs(
-        assistant, request.path_params.get("namespace"), recurse=query.recurse
+        assistant, for_graphs(request), request.path_params.get("namespace"), recurse=query.recurse
     )
     return json_response(await subgraphs)
 

@@ -81,7 +81,7 @@ async def list_firings(request: Request, query: FiringsQuery) -> Response:
     return page_response(page, offset=query.offset, total=total)
 
 
-def _create(path: str, summary: str) -> BaseRoute:
+def _create(path: str, summary: str) -> Route:
     return operation_with_body(
         "POST",
         path,

@@ -6,7 +6,7 @@ from typing import Any
 from langgraph.store.base import Item
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 from typing_extensions import TypedDict
 
 from joinstream.http.respond import json_response, no_content
@@ -97,7 +97,7 @@ async def list_namespaces(request: Request, body: NamespaceSearch) -> Response:
     return json_response({"namespaces": found})
 
 
-routes: list[BaseRoute] = [
+routes: list[Route] = [
     operation_with_body(
         "PUT", "/store/items", put_item, body=ItemPut, status=204, summary="Put an item"
     ),

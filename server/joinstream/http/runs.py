@@ -10,6 +10,7 @@ from starlette.routing import Route
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
 from joinstream.errors import BadRequest, Conflict, NotFound, TooManyRequests, Unprocessable
+from joinstream.http.header_selection import for_graphs
 from joinstream.http.headers import (
     CONTENT_LOCATION,
     IDEMPOTENCY_KEY,
@@ -77,7 +78,7 @@ async def create_run(request: Request, body: RunCreate, query: RunOptionsQuery) 
     thread_id = _thread_id(request)
     creation = services(request).run_creation
     asked = body.request(query)
-    new = await creation.prepare(thread_id, asked)
+    new = await creation.prepare(thread_id, asked, for_graphs(request))
     run, _ = await creation.create(new, run_key(request, asked))
     headers = {"Content-Location": run_path(request, run, stateless=thread_id is None)}
     return json_response(run_as_json(run), headers=headers)
@@ -86,7 +87,7 @@ async def create_run(request: Request, body: RunCreate, query: RunOptionsQuery) 
 async def stream_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
     thread_id = _thread_id(request)
     asked = body.request(query)
-    new = await services(request).run_creation.prepare(thread_id, asked)
+    new = await services(request).run_creation.prepare(thread_id, asked, for_graphs(request))
     return event_stream(
         request,
         await services(request).run_streams.create(new, run_key(request, asked)),
@@ -98,7 +99,7 @@ async def stream_run(request: Request, body: RunCreate, query: RunOptionsQuery) 
 async def wait_for_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
     thread_id = _thread_id(request)
     asked = body.request(query)
-    new = await services(request).run_creation.prepare(thread_id, asked)
+    new = await services(request).run_creation.prepare(thread_id, asked, for_graphs(request))
     key = run_key(request, asked)
     return result_body(
         request,
@@ -111,7 +112,7 @@ async def wait_for_run(request: Request, body: RunCreate, query: RunOptionsQuery
 async def create_runs(request: Request, body: RunBatch) -> Response:
     creation = services(request).run_creation
     asked = [each.request() for each in body.root]
-    new = [await creation.prepare(None, each) for each in asked]
+    new = [await creation.prepare(None, each, for_graphs(request)) for each in asked]
     created = await creation.create_together(new, run_key(request, *asked))
     return json_response([run_as_json(run) for run, _ in created])
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope, Send
 
 from joinstream.http.errors import Translate, UnexpectedErrors
-from joinstream.mounting.config import HeaderSelection
+from joinstream.http.header_selection import HeaderSelection
 from joinstream.settings import Settings
 
 EXPOSED_HEADERS = (

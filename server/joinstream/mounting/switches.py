@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
-from joinstream.http import assistants, runs, system, thread_state, threads
+from joinstream.http import assistants, crons, items, runs, system, thread_state, threads, webhooks
 from joinstream.mounting.config import HttpConfig
 
 
@@ -24,5 +24,9 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
     if not config.disable_threads:
         guarded += [*threads.routes, *thread_state.routes]
     if not config.disable_runs:
-        guarded += runs.routes
+        guarded += [*crons.routes, *runs.routes]
+    if not config.disable_store:
+        guarded += items.routes
+    if not config.disable_webhooks:
+        guarded += webhooks.routes
     return ApiRoutes([system.liveness] if config.disable_meta else system.routes, guarded)

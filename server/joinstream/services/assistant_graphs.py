@@ -1,5 +1,6 @@
 """What an assistant's graph looks like: its nodes and edges, its schemas, its subgraphs."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -8,27 +9,35 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
 from joinstream.domain.assistants import Assistant
+from joinstream.domain.run_request import with_headers
 from joinstream.errors import Unprocessable
 from joinstream.ports.access import Access
 from joinstream.project import GraphSchemas, Project, graph_schemas
 from joinstream.services.open_graph import Graph, opened_graph
 
+Headers = Mapping[str, str]
+
 log = structlog.get_logger(__name__)
 
 
 class AssistantGraphs:
-    """Describes the graphs behind assistants. Every method raises GraphUnusable as a run would."""
+    """Describes the graphs behind assistants. Every method raises GraphUnusable as a run would.
+
+    `headers` are those of the request that a graph's factory is to know.
+    """
 
     def __init__(self, project: Project, access: Access) -> None:
         self._project = project
         self._access = access
 
-    async def drawing(self, assistant: Assistant, *, xray: bool | int) -> dict[str, Any]:
+    async def drawing(
+        self, assistant: Assistant, headers: Headers, *, xray: bool | int
+    ) -> dict[str, Any]:
         """Nodes and edges; `xray` also draws the inside of subgraphs, that many levels deep.
 
         Raises Unprocessable when the graph cannot be drawn.
         """
-        async with self._opened(assistant) as graph:
+        async with self._opened(assistant, headers) as graph:
             try:
                 drawn = (await graph.aget_graph(xray=xray)).to_json()
             except Exception as error:  # whatever the graph's own types raise
@@ -38,16 +47,16 @@ class AssistantGraphs:
                 ) from error
         return {"nodes": [_without_class(node) for node in drawn["nodes"]], "edges": drawn["edges"]}
 
-    async def schemas(self, assistant: Assistant) -> dict[str, Any]:
+    async def schemas(self, assistant: Assistant, headers: Headers) -> dict[str, Any]:
         """The graph's id and its JSON schemas."""
-        async with self._opened(assistant) as graph:
+        async with self._opened(assistant, headers) as graph:
             return {"graph_id": assistant.graph_id, **graph_schemas(graph)}
 
     async def subgraphs(
-        self, assistant: Assistant, namespace: str | None, *, recurse: bool
+        self, assistant: Assistant, headers: Headers, namespace: str | None, *, recurse: bool
     ) -> dict[str, GraphSchemas]:
         """The schemas of the subgraphs by namespace; of one that does not exist there are none."""
-        async with self._opened(assistant) as graph:
+        async with self._opened(assistant, headers) as graph:
             found = graph.aget_subgraphs(namespace=namespace, recurse=recurse)
             return {
                 name: graph_schemas(subgraph)
@@ -55,9 +64,9 @@ class AssistantGraphs:
                 if isinstance(subgraph, Pregel)
             }
 
-    def _opened(self, assistant: Assistant) -> AbstractAsyncContextManager[Graph]:
-        configurable = assistant.config.get("configurable") or {}
-        config = RunnableConfig(configurable=configurable)
+    def _opened(self, assistant: Assistant, headers: Headers) -> AbstractAsyncContextManager[Graph]:
+        merged = with_headers({"configurable": assistant.config.get("configurable")}, headers)
+        config = RunnableConfig(configurable=merged["configurable"])
         caller = self._access.caller
         user = caller.user if caller else None
         return opened_graph(self._project, assistant.graph_id, config, "assistants.read", user=user)

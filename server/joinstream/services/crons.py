@@ -52,7 +52,7 @@ class Crons:
         resolve_assistant: ResolveAssistant,
         threads: Threads,
         access: Access,
-        webhook_urls: UrlPolicy,
+        webhook_urls: UrlPolicy | None,
         woken: Callable[[], None],
     ) -> None:
         self._crons = crons

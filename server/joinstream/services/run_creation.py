@@ -1,8 +1,9 @@
 """Creating runs: one or several, and for an idempotency key only once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from joinstream.domain.access import metadata_of
@@ -15,6 +16,7 @@ from joinstream.domain.run_request import (
     kwargs_of,
     merged_config,
     sets_configurable,
+    with_headers,
 )
 from joinstream.domain.webhook_urls import UrlPolicy
 from joinstream.errors import (
@@ -59,20 +61,28 @@ class CreatedRun(NamedTuple):
 
 @dataclass(slots=True)
 class RunCreation:
-    """The use cases that make new runs."""
+    """The use cases that make new runs. `webhook_urls` None: there are no webhooks."""
 
     store: RunStore
     resolve_assistant: ResolveAssistant
     signals: Signals
     access: Access
-    webhook_urls: UrlPolicy
+    webhook_urls: UrlPolicy | None
     local_worker: LocalWorker | None = None
 
-    async def prepare(self, thread_id: ThreadId | None, request: RunRequest) -> NewRun:
+    async def prepare(
+        self,
+        thread_id: ThreadId | None,
+        request: RunRequest,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> NewRun:
         """Everything about the new run that does not depend on the thread's other runs.
 
+        `headers` are those of the request that its graph is to know.
         Raises NotFound, Unprocessable, BadRequest or Forbidden; nothing is written.
         """
+        if self.webhook_urls is None:
+            request = replace(request, webhook=None)
         check_webhook(request.webhook, self.webhook_urls)
         assistant = await self.resolve_assistant(request.assistant)
         if request.context and sets_configurable(request.config):
@@ -86,7 +96,7 @@ class RunCreation:
                 "create the run on that thread."
             )
         temporary = thread_id is None and request.on_completion == "delete"
-        config = merged_config(assistant.config, request)
+        config = with_headers(merged_config(assistant.config, request), headers)
         context = request.context or (
             {} if sets_configurable(request.config) else assistant.context
         )

@@ -44,9 +44,9 @@ class Webhooks:
         return await self._access.authorize("threads", action, asked)
 
 
-def check_webhook(url: str | None, policy: UrlPolicy) -> None:
-    """Raises Unprocessable for a URL that no webhook may be sent to."""
-    if url is None:
+def check_webhook(url: str | None, policy: UrlPolicy | None) -> None:
+    """Raises Unprocessable for a URL that no webhook may be sent to; without a policy, none is."""
+    if url is None or policy is None:
         return
     try:
         policy.check(url)
