@@ -12,9 +12,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from joinstream.app import protected_routes
-from joinstream.http import system
 from joinstream.http.openapi import openapi_document
+from joinstream.mounting.config import HttpConfig
+from joinstream.mounting.switches import api_routes
 from tests.support.api import Api, running_api
 from tests.support.postgres import PostgresForTests
 from tests.support.wrong_values import Document, Fault
@@ -34,7 +34,8 @@ IGNORED = {("PATCH /runs/crons/{cron_id}", "assistant_id")}
 
 @cache
 def document() -> dict[str, Any]:
-    return openapi_document([*system.routes, *protected_routes()], "")
+    routes = api_routes(HttpConfig())
+    return openapi_document([*routes.open, *routes.guarded], "")
 
 
 def operations() -> dict[str, dict[str, Any]]:
