@@ -199,7 +199,6 @@ def create_app(
         async with customs as state, _firing_crons(services.cron_scheduler, settings):
             yield state
 
-<<<<<<< HEAD
     app = outermost(
         Mounted(custom, api, routes, config, guard) if custom else api,
         settings,

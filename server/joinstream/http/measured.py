@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from joinstream.observe import metrics
 
 _KEY = "joinstream.measure"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Strangers may send any; each would be a row of its own."""
 
 
 @dataclass(slots=True)
@@ -52,5 +54,6 @@ class Measured:
 
 
 def _count(method: str, measure: Measure, status: int) -> None:
+    method = method if method in _METHODS else "other"
     metrics.HTTP_REQUESTS.labels(method, measure.route, status).inc()
     metrics.HTTP_LATENCY.labels(method, measure.route).observe(measure.seconds() * 1000)
