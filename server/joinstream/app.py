@@ -200,7 +200,7 @@ def create_app(
             yield state
 
     app = outermost(
-        Mounted(custom, api, routes, config, guard) if custom else api,
+        Mounted(custom, api, routes, config, guard, backends.store) if custom else api,
         settings,
         open_routes=routes.open,
         tells_browsers=settings.cors_is_chosen or not (custom and custom.has_cors),

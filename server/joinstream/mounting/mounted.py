@@ -14,6 +14,7 @@ in the request's scope, and does nothing where there is none.
 
 from collections.abc import Callable, Sequence
 
+from langgraph.store.base import BaseStore
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Route
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from joinstream.http.errors import UnexpectedErrors
 from joinstream.http.sse import CutOffs
+from joinstream.item_store.context import giving_store
 from joinstream.mounting.config import HttpConfig
 from joinstream.mounting.custom_app import CustomApp
 from joinstream.mounting.switches import ApiRoutes
@@ -36,7 +38,10 @@ Guard = Callable[[ASGIApp], ASGIApp]
 
 
 class Mounted:
-    """An ASGI application: `custom` with the API in it. `guard` is None without auth."""
+    """An ASGI application: `custom` with the API in it. `guard` is None without auth.
+
+    The custom routes get `store` from `get_store()`.
+    """
 
     def __init__(
         self,
@@ -45,12 +50,14 @@ class Mounted:
         routes: ApiRoutes,
         config: HttpConfig,
         guard: Guard | None,
+        store: BaseStore,
     ) -> None:
         self.custom = custom
         self._api = api
         self._api_routes = [*routes.open, *routes.guarded]
         self._open_paths = {route.path for route in routes.open}
         self._guard = guard
+        self._store = store
         self._guards_custom_routes = config.enable_custom_route_auth
         self._guards_first = config.middleware_order == "auth_first"
         _prepare(custom.app)
@@ -81,9 +88,11 @@ class Mounted:
         if (found := self._route_of_api(scope)) is not None:
             scope["route"] = found  # for middleware that counts by route
             await self.call_api(scope, receive, send)
-        elif self._guard is not None and self._guards_custom_routes:
-            await self._guard(custom_routes)(scope, receive, send)
-        else:
+            return
+        if self._guard is not None and self._guards_custom_routes:
+            custom_routes = self._guard(custom_routes)
+        # not around the API: what it starts in this process would inherit the store
+        with giving_store(self._store):
             await custom_routes(scope, receive, send)
 
     async def call_api(self, scope: Scope, receive: Receive, send: Send) -> None:
