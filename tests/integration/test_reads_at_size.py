@@ -23,7 +23,7 @@ A_PAGE_IN_ORDER = 300
 to a thousand."""
 A_PAGE_OF_MATCHES = 5_000
 """Matches may lie anywhere: a walk along the order would touch 100,000."""
-ONE_THREAD = 20
+ONE_THREAD = 30
 ONE_STATE = 50
 A_PAGE_OF_HISTORY = 300
 """Ten checkpoints of over a thousand, with what was written at each."""

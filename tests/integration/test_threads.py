@@ -194,6 +194,86 @@ async def test_a_search_matches_values_and_skips_threads_without_any(api: Api) -
     assert [thread["thread_id"] for thread in found] == [with_state]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"stage": "two"}, True),
+        ({"stage": "two", "rank": 1}, True),
+        ({"rank": 1.0}, True),
+        ({"nothing": None}, True),
+        ({"tags": ["b"]}, True),
+        ({"user": {"plan": "pro"}}, True),
+        ({"stage": "two", "messages": [{"type": "ai"}]}, True),
+        ({"messages": [{"type": "ai", "content": "hi"}]}, True),
+        ({"stage": "three"}, False),
+        ({"stage": "two", "rank": 2}, False),
+        ({"stage": ["two"]}, False),
+        ({"nothing": 0}, False),
+        ({"stage": "two", "tags": ["c"]}, False),
+        ({"messages": [{"type": "ai", "content": "bye"}]}, False),
+    ],
+    ids=str,
+)
+async def test_values_are_matched_by_containment_whatever_has_an_index(
+    api: Api, wanted: dict[str, Any], found: bool
+) -> None:
+    first, _ = await make_threads(api, 2)
+    values = {
+        "stage": "two",
+        "rank": 1,
+        "nothing": None,
+        "tags": ["a", "b"],
+        "user": {"plan": "pro", "seats": 3},
+        "messages": [{"type": "human", "content": "hi"}, {"type": "ai", "content": "hi"}],
+    }
+    pool = api.backends.pool
+    await pool.execute('update threads set "values" = $2 where thread_id = $1', first, values)
+    threads = await api.client.threads.search(values=wanted)
+    assert [thread["thread_id"] for thread in threads] == ([first] if found else [])
+    assert await api.client.threads.count(values=wanted) == int(found)
+
+
+MANY = 2_500
+
+
+@pytest.fixture
+async def many(api: Api) -> None:
+    """Threads of one kind, the newest first, and a few others among them."""
+    await api.backends.pool.execute(
+        """
+        insert into threads (thread_id, metadata, updated_at)
+        select gen_random_uuid(), jsonb_build_object('position', n, 'kind',
+               case when n % 100 = 0 then 'rare' else 'usual' end), now() - n * interval '1 s'
+        from generate_series(0, $1::int - 1) as n
+        """,
+        MANY,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "offset", "first", "total"),
+    [
+        ("rare", 0, 0, 25),
+        ("rare", 20, 2000, 25),
+        ("usual", 0, 1, 1010),
+        ("usual", 1200, 1213, 2210),
+        ("usual", 1600, 1617, 2475),
+        ("usual", 2470, 2495, 2475),
+    ],
+)
+async def test_a_page_of_many_matches_is_the_same_when_it_is_known_how_many(
+    api: Api, many: None, kind: str, offset: int, first: int, total: int
+) -> None:
+    body = {"metadata": {"kind": kind}, "offset": offset}
+    for _ in range(3):
+        page = await api.http.post("/threads/search", json=body)
+        positions = [thread["metadata"]["position"] for thread in page.json()]
+        assert positions[0] == first
+        assert positions == sorted(positions)
+        assert len(positions) == min(10, total - offset)
+        assert page.headers["x-pagination-total"] == str(total)
+
+
 async def test_threads_are_found_by_their_ids(api: Api) -> None:
     _, second, third = await make_threads(api, 3)
     found = await api.client.threads.search(ids=[second, third, str(uuid4())])

@@ -3,9 +3,8 @@
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -39,19 +38,6 @@ async def ok(request: Request, query: OkQuery) -> Response:
 async def alive(_: Request) -> Response:
     """As `ok`, but never looks at anything: for servers that say nothing of themselves."""
     return json_response({"ok": True, "services": {}})
-
-
-class MetricsQuery(Query):
-    """`json` has a few of them, in the official server's keys."""
-
-    format: Literal["prometheus", "json"] = "prometheus"
-
-
-async def metrics(request: Request, query: MetricsQuery) -> Response:
-    figures = services(request).figures
-    if query.format == "json":
-        return json_response(await figures.as_json())
-    return Response(await figures.for_prometheus(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def info(request: Request) -> Response:
@@ -114,15 +100,6 @@ routes: list[Route] = [
         returns=dict[str, Any],
         raises=(Unavailable,),
         summary="The same as /ok",
-        public=True,
-    ),
-    operation(
-        "GET",
-        "/metrics",
-        metrics,
-        query=MetricsQuery,
-        content="text/plain",
-        summary="What the server counts, for Prometheus",
         public=True,
     ),
     operation(

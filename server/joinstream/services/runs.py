@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import Run
-from joinstream.domain.runs import CancelAction, is_terminal
+from joinstream.domain.runs import CancelAction, RunStatus, is_terminal
 from joinstream.errors import NotFound
 from joinstream.ports import EventLog, Signals
 from joinstream.ports.access import Access
@@ -38,7 +38,7 @@ class Runs:
         return run
 
     async def search(
-        self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
+        self, thread_id: ThreadId, *, status: RunStatus | None, limit: int, offset: int
     ) -> list[Run]:
         """Newest first. Whether the caller may see them, its thread decides: `Threads.get`."""
         return await self.store.search(thread_id, status=status, limit=limit, offset=offset)

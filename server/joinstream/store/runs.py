@@ -20,7 +20,6 @@ from joinstream.ports.runs import (
     Created,
     Ending,
     Finished,
-    QueueFigures,
     Result,
 )
 from joinstream.sql import load_queries
@@ -127,10 +126,6 @@ class PostgresRuns:
             for row in rows
         ]
 
-    async def figures(self) -> QueueFigures:
-        (row,) = await self._database.fetch(_QUERIES["figures"])
-        return QueueFigures(*row)
-
     async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
         row = await self._database.fetchrow(_GET, run_id, thread_id, visible)
         return _run(row) if row else None
@@ -144,9 +139,12 @@ class PostgresRuns:
         return Result(row["status"], row["result"], row["error"]) if row else None
 
     async def search(
-        self, thread_id: ThreadId, *, status: str | None, limit: int, offset: int
+        self, thread_id: ThreadId, *, status: RunStatus | None, limit: int, offset: int
     ) -> list[Run]:
-        rows = await self._database.fetch(_QUERIES["search"], thread_id, status, limit, offset)
+        text = _QUERIES["search"].replace(
+            "{of_status}", f"status = '{status}'" if status else "true"
+        )
+        rows = await self._database.fetch(text, thread_id, limit, offset)
         return [_run(row) for row in rows]
 
     async def active(

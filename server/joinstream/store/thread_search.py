@@ -1,4 +1,10 @@
-"""Searches for threads, planned so that many threads do not slow them down."""
+"""Searches for threads, planned so that many threads do not slow them down.
+
+A page in an order that one index has together with the condition is read along that index. For any
+other condition, what matches is fetched, up to some number, and put in order. Where more matches, a
+walk along the order comes upon a page of it soon, unless it all lies at the far end; and as finding
+out that it is so much takes longer than the page, that is remembered for a while.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,9 +14,11 @@ from typing import Any
 import asyncpg
 
 from joinstream.domain.threads import THREAD_FIELDS, ThreadFilter, ThreadQuery
+from joinstream.encoding import dumps
 from joinstream.ports.threads import ThreadPage
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
+from joinstream.store.lower_bounds import LowerBounds
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "thread_search.sql")
 
@@ -18,63 +26,88 @@ _COUNTED_BEYOND_PAGE = 1000
 """The total of a page is exact up to here; from there on it is only known to be no less."""
 
 
-async def search_threads(database: Database, query: ThreadQuery) -> ThreadPage:
-    """One page."""
-    rows: list[asyncpg.Record] = []
-    for place in _places_to_look(query):
-        rows = await _page(database, query, place)
-        if len(rows) == query.limit:
-            break
+class ThreadSearch:
+    """Finds and counts the threads of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._many = LowerBounds()
+
+    async def page(self, query: ThreadQuery) -> ThreadPage:
+        """One page, and how many match."""
+        if _asked(query.filter) == _served_by_index(query):
+            return await self._with_total(query, await self._rows(query, "in_order"))
+        if not self._matches_many(query):
+            page = await self._page_of_few(query)
+            if page is not None:
+                return page
+        rows = await self._rows(query, "first")
+        if len(rows) < query.limit:
+            rows = await self._rows(query, "matching_first")
+        return await self._with_total(query, rows)
+
+    async def count(self, wanted: ThreadFilter, most: int | None = None) -> int:
+        """How many match, counted up to `most`."""
+        text = _QUERIES["count"].replace("{matching}", _all_of(_asked(wanted)))
+        text = _with_status(text, wanted)
+        count: int = await self._database.fetchval(text, *_arguments(wanted), most)
+        return count
+
+    async def _page_of_few(self, query: ThreadQuery) -> ThreadPage | None:
+        """None when too many match to put them in order."""
+        rows = await self._rows(query, "few", _many(query))
+        matches: int = rows[0]["matches"] if rows else 0
+        if matches >= _many(query):
+            self._many.remember(_key(query), matches)
+            return None
+        return _page(query, rows, matches) if rows else await self._with_total(query, rows)
+
+    async def _with_total(self, query: ThreadQuery, rows: list[asyncpg.Record]) -> ThreadPage:
+        """The page, with the number of all matches, counted only when nothing else tells it."""
+        found = len(rows)
+        if found < query.limit and (found or not query.offset):
+            return _page(query, rows, query.offset + found)
+        if found and self._matches_many(query):
+            return _page(query, rows, _many(query))
+        return _page(query, rows, await self.count(query.filter, _many(query)))
+
+    def _matches_many(self, query: ThreadQuery) -> bool:
+        """Whether it is remembered that so much matches."""
+        return self._many.of(_key(query)) >= _many(query)
+
+    async def _rows(self, query: ThreadQuery, place: str, *more: int) -> list[asyncpg.Record]:
+        text = (
+            _QUERIES["search"]
+            .replace("{among}", _QUERIES[place])
+            .replace("{matches}", "matches" if place == "few" else "null")
+            .replace("{matching}", _all_of(_asked(query.filter)))
+            .replace("{served}", _all_of(_served_by_index(query)))
+            .replace("{order}", _order(query))
+        )
+        return await self._database.fetch(
+            _with_status(text, query.filter),
+            *_arguments(query.filter),
+            query.limit,
+            query.offset,
+            query.select or list(THREAD_FIELDS),
+            [asdict(extract) for extract in query.extract],
+            *more,
+        )
+
+
+def _many(query: ThreadQuery) -> int:
+    return query.offset + query.limit + _COUNTED_BEYOND_PAGE
+
+
+def _page(query: ThreadQuery, rows: Sequence[asyncpg.Record], total: int) -> ThreadPage:
     wanted = query.select or list(THREAD_FIELDS)
     shown = [*wanted, "extracted"] if query.extract else wanted
-    threads = [{name: row[name] for name in shown} for row in rows]
-    return ThreadPage(threads, await _total(database, query, len(rows)))
+    return ThreadPage([{name: row[name] for name in shown} for row in rows], total)
 
 
-async def count_threads(database: Database, wanted: ThreadFilter, most: int | None = None) -> int:
-    """How many match, counted up to `most`."""
-    text = _QUERIES["count"].replace("{matching}", _all_of(_asked(wanted)))
-    text = _with_status(text, wanted)
-    count: int = await database.fetchval(text, *_arguments(wanted), most)
-    return count
-
-
-async def _page(database: Database, query: ThreadQuery, place: str) -> list[asyncpg.Record]:
-    text = (
-        _QUERIES["search"]
-        .replace("{among}", _QUERIES[place])
-        .replace("{matching}", _all_of(_asked(query.filter)))
-        .replace("{served}", _all_of(_served_by_index(query)))
-        .replace("{order}", _order(query))
-    )
-    return await database.fetch(
-        _with_status(text, query.filter),
-        *_arguments(query.filter),
-        query.limit,
-        query.offset,
-        query.select or list(THREAD_FIELDS),
-        [asdict(extract) for extract in query.extract],
-    )
-
-
-async def _total(database: Database, query: ThreadQuery, found: int) -> int:
-    """The number of matches, counted only when the page does not tell it."""
-    if found < query.limit and (found or not query.offset):
-        return query.offset + found
-    return await count_threads(database, query.filter, query.offset + found + _COUNTED_BEYOND_PAGE)
-
-
-def _places_to_look(query: ThreadQuery) -> tuple[str, ...]:
-    """Queries to try until one fills the page.
-
-    What no index serves together with the order may match anywhere in it: a walk along the order
-    finds the page at once, or only at the far end. So it is a short walk, then a search.
-    """
-    if query.filter.ids is not None:
-        return ("matching_first",)
-    if _asked(query.filter) == _served_by_index(query):
-        return ("in_order",)
-    return ("first", "matching_first")
+def _key(query: ThreadQuery) -> bytes:
+    """The same for all queries that the same threads match."""
+    return dumps([*_arguments(query.filter), query.filter.status])
 
 
 def _served_by_index(query: ThreadQuery) -> list[str]:
@@ -86,13 +119,18 @@ def _served_by_index(query: ThreadQuery) -> list[str]:
 def _asked(wanted: ThreadFilter) -> list[str]:
     """Only conditions that are asked for go into a query: so its plan serves any arguments."""
     given = {
-        "by_metadata": wanted.metadata,
-        "by_values": wanted.values,
-        "by_status": wanted.status,
-        "by_ids": wanted.ids,
-        "by_caller": wanted.visible,
+        "by_metadata": _metadata(wanted) is not None,
+        "by_values": wanted.values is not None,
+        "by_searchable_values": _has_searchable(wanted.values),
+        "by_status": wanted.status is not None,
+        "by_ids": wanted.ids is not None,
+        "by_caller": wanted.visible is not None and not _in_one(wanted),
     }
-    return [name for name, argument in given.items() if argument is not None]
+    return [name for name, asked in given.items() if asked]
+
+
+def _has_searchable(values: dict[str, Any] | None) -> bool:
+    return any(not isinstance(value, list | dict) for value in (values or {}).values())
 
 
 def _all_of(conditions: Sequence[str]) -> str:
@@ -112,4 +150,21 @@ def _order(query: ThreadQuery) -> str:
 
 
 def _arguments(wanted: ThreadFilter) -> tuple[Any, ...]:
-    return wanted.metadata, wanted.values, wanted.ids, wanted.visible
+    return _metadata(wanted), wanted.values, wanted.ids, wanted.visible
+
+
+def _metadata(wanted: ThreadFilter) -> list[dict[str, Any]] | None:
+    """Documents of which a thread's metadata have to contain one."""
+    asked, visible = wanted.metadata, wanted.visible
+    if asked is None:
+        return None
+    if visible is not None and _in_one(wanted):
+        return [{**asked, **each} for each in visible]
+    return [asked]
+
+
+def _in_one(wanted: ThreadFilter) -> bool:
+    """Whether one document can say both what is asked for and what the caller may see. An index
+    finds what contains it without looking at all that contains the one or the other."""
+    asked, visible = wanted.metadata, wanted.visible
+    return asked is not None and all(asked.keys().isdisjoint(each) for each in visible or ())

@@ -17,7 +17,7 @@ from joinstream.store.locked_threads import (
     thread_of,
     thread_query,
 )
-from joinstream.store.thread_search import count_threads, search_threads
+from joinstream.store.thread_search import ThreadSearch
 
 
 class PostgresThreads:
@@ -27,6 +27,7 @@ class PostgresThreads:
         self, pool: asyncpg.Pool, saver_on: SaverOnConnection, default_ttl: Ttl | None = None
     ) -> None:
         self._database = Database(pool)
+        self._search = ThreadSearch(self._database)
         self._locked = LockedThreads(pool, saver_on)
         self._default_ttl = default_ttl
 
@@ -45,10 +46,10 @@ class PostgresThreads:
         return ThreadTtl(*row) if row else None
 
     async def search(self, query: ThreadQuery) -> ThreadPage:
-        return await search_threads(self._database, query)
+        return await self._search.page(query)
 
     async def count(self, wanted: ThreadFilter) -> int:
-        return await count_threads(self._database, wanted)
+        return await self._search.count(wanted)
 
     async def patch(
         self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None, visible: Filter

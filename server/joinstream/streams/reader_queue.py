@@ -5,7 +5,6 @@ from collections import deque
 from typing import Literal
 
 from joinstream.domain.events import FrameBatch
-from joinstream.observe import metrics
 from joinstream.ports import DIRTY, NUDGED
 
 Item = FrameBatch | Literal["dirty"] | Literal["nudged"]
@@ -31,10 +30,6 @@ class ReaderQueue:
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
         self.overflows = 0
-
-    @property
-    def waiting(self) -> int:
-        return len(self._items)
 
     def put(self, batch: FrameBatch) -> None:
         if len(self._items) >= MAX_BATCHES or (
@@ -77,7 +72,6 @@ class ReaderQueue:
         self._items.clear()
         self._bytes = 0
         self.overflows += 1
-        metrics.STREAM_OVERFLOWS.inc()
         self.mark_dirty()
 
     def _wake(self) -> None:

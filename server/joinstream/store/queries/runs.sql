@@ -34,11 +34,11 @@ select status from runs where run_id = $1;
 select status, result, error from runs where run_id = $1;
 
 -- name: search
--- The runs of a thread, newest first.
+-- The runs of a thread, newest first. A status stands in the text: some have an index of their own.
 select * from runs
-where thread_id = $1 and ($2::text is null or status = $2)
+where thread_id = $1 and {of_status}
 order by created_at desc, run_id desc
-limit $3 offset $4;
+limit $2 offset $3;
 
 -- name: active
 -- Active runs in certain statuses, of a thread and with ids unless these are null or empty, that the
@@ -109,17 +109,3 @@ update runs set result = null where run_id in (
 delete from run_keys where (user_id, key) in (
     select user_id, key from run_keys where expires_at <= now() limit $1
 );
-
--- name: figures
--- How the queue stands.
-with waiting as (
-    select blocked, extract(epoch from now() - run_after)::float8 as seconds
-    from runs where status = 'pending'
-)
-select (select count(*) from waiting) as pending,
-       (select count(*) from runs where status = 'running') as running,
-       max(seconds) filter (where seconds >= 0) as longest_wait,
-       percentile_cont(0.5) within group (order by seconds) filter (where seconds >= 0)
-           as median_wait,
-       max(seconds) filter (where seconds >= 0 and not blocked) as longest_unblocked_wait
-from waiting;

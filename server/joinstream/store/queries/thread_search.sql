@@ -1,15 +1,19 @@
 -- Searching for threads.
 
 -- name: typed
--- Not a statement, like the next five: what search and count ask for is put together from them.
+-- Not a statement, like the next six: what search and count ask for is put together from them.
 -- Always true; tells Postgres the types of the arguments that no other condition uses.
-(true or $1::jsonb is null or $2::jsonb is null or $3::uuid[] is null or $4::jsonb[] is null);
+(true or $1::jsonb[] is null or $2::jsonb is null or $3::uuid[] is null or $4::jsonb[] is null);
 
 -- name: by_metadata
-metadata @> $1;
+metadata @> any ($1);
 
 -- name: by_values
 "values" @> $2;
+
+-- name: by_searchable_values
+-- What an index finds of the same; there is none of values that are lists and objects all over.
+searchable_values_v1("values") @> searchable_values_v1($2);
 
 -- name: by_status
 -- The status stands in the text: how many threads have it differs so much that it decides the plan.
@@ -23,8 +27,9 @@ metadata @> any ($4);
 
 -- name: search
 -- One page. Large columns are read only when selected ($7); $8 lists what to extract.
--- The store fills in where to look, the condition and the order.
-select thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
+-- The store fills in where to look, the condition and the order, and how many are known to match.
+select {matches} as matches,
+       thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
        case when status = 'busy' then active_run_v1(thread_id, active_run) end as active_run_id,
        case when 'config' = any ($7::text[]) then config end as config,
        case when 'values' = any ($7::text[]) then "values" end as "values",
@@ -43,6 +48,13 @@ order by {order} limit $5 offset $6;
 -- name: in_order
 -- Not a statement: where to look for a page whose condition and order one index serves.
 threads where {matching};
+
+-- name: few
+-- Not a statement: finds whatever matches, and how much that is, unless there is too much of it.
+(
+    select *, count(*) over () as matches
+    from (select * from threads where {matching} limit $9) as matching
+) as threads;
 
 -- name: first
 -- Not a statement: looks at the first threads in the order, and no further.
