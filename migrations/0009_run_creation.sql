@@ -45,11 +45,40 @@ create type new_run_v2 as (
     thread_metadata jsonb, thread_config jsonb
 );
 
+-- Whether there is room for one more pending run even if every connection there can be is creating
+-- one at this moment. Who has such room needs no count that is exact; its lock only makes those wait
+-- who need one.
+create function queue_has_much_room_v1(p_superseded uuid, p_most_pending integer) returns boolean
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+declare
+    much integer := p_most_pending - current_setting('max_connections')::integer;
+begin
+    if much <= 0 then
+        return false;
+    end if;
+    perform pg_advisory_xact_lock_shared(hashtextextended('joinstream_pending', 0));
+    if much > (
+        select count(*) from (
+            select from runs
+            where status = 'pending' and thread_id is distinct from p_superseded
+            limit much) as counted)
+    then
+        return true;
+    end if;
+    raise sqlstate 'JS001';
+exception
+    when sqlstate 'JS001' then  -- and with what came before it, the lock is undone
+        return false;
+end $$;
+
 -- Whether p_more runs are more than may be pending, of anybody (queue_full) or of the user
 -- (user_queue_full); null: they are not. Null limits do not limit.
 -- Runs of thread p_superseded do not count: they are about to end.
--- Whoever asks next waits until the caller's transaction is over, which makes the answer exact. So
--- ask when there is no lock left to wait for.
+-- Near a limit, whoever asks next waits until the caller's transaction is over, which makes the
+-- answer exact. So ask when there is no lock left to wait for.
 create function queue_refuses_v1(
     p_more integer, p_user_id text, p_superseded uuid,
     p_most_pending integer, p_most_pending_of_user integer
@@ -60,7 +89,9 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
 begin
-    if p_most_pending is not null then
+    if p_most_pending is not null
+       and not (p_more = 1 and queue_has_much_room_v1(p_superseded, p_most_pending))
+    then
         perform pg_advisory_xact_lock(hashtextextended('joinstream_pending', 0));
         if p_more > p_most_pending or p_most_pending < p_more + (
             select count(*) from (
@@ -136,14 +167,16 @@ begin
             and asked.multitask_strategy in ('interrupt', 'rollback');
     end if;
 
-    outcome := queue_refuses_v1(
-        1, asked.user_id, case when supersedes then asked.thread_id end,
-        p_most_pending, p_most_pending_of_user);
-    if outcome is not null then
-        if made_here then
-            delete from threads where thread_id = asked.thread_id;
+    if p_most_pending is not null or p_most_pending_of_user is not null then
+        outcome := queue_refuses_v1(
+            1, asked.user_id, case when supersedes then asked.thread_id end,
+            p_most_pending, p_most_pending_of_user);
+        if outcome is not null then
+            if made_here then
+                delete from threads where thread_id = asked.thread_id;
+            end if;
+            return;
         end if;
-        return;
     end if;
 
     if supersedes then

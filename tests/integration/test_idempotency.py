@@ -83,6 +83,26 @@ async def test_a_stream_that_is_asked_for_again_has_the_same_events(working: Api
     assert (await post(working, f"/threads/{thread_id}/runs/stream", body())).text == first.text
 
 
+@pytest.mark.parametrize("place", ["thread", "stateless"])
+async def test_a_stream_whose_events_are_gone_gives_what_its_run_gave(
+    database_uri: str, place: str
+) -> None:
+    """Its own output, also when the thread has gone on since."""
+    async with running_api(database_uri, worker=True, stream_log="requested") as api:
+        prefix = ""
+        if place == "thread":
+            prefix = f"/threads/{(await api.client.threads.create())['thread_id']}"
+        await post(api, f"{prefix}/runs/stream", body("own"))
+        await api.http.post(f"{prefix}/runs/wait", json=body("later"))
+        again = (await post(api, f"{prefix}/runs/stream", body("own"))).text
+        assert [line for line in again.splitlines() if line.startswith("event: ")] == [
+            "event: gap",
+            "event: values",
+            "event: end",
+        ]
+        assert 'data: {"text":"own"}' in again
+
+
 async def test_requests_with_one_key_at_once_create_one_run(api: Api) -> None:
     threads = [str(uuid4()) for _ in range(3)]
     for thread_id in threads:

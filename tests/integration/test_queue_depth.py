@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
@@ -79,6 +80,21 @@ async def test_the_limit_is_exact_however_many_come_at_once(short: Api) -> None:
     answers = await asyncio.gather(*(create(short, path, if_not_exists="create") for path in paths))
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 27
     assert await pending(short) == 3
+
+
+async def test_the_limit_is_exact_where_it_begins_to_be_near(database_uri: str) -> None:
+    """Far from it, creations need not wait for each other; some here are far, some near."""
+    connection = await asyncpg.connect(database_uri)
+    connections = int(await connection.fetchval("show max_connections"))
+    await connection.close()
+    async with running_api(database_uri, max_pending_runs=connections + 20) as api:
+        answers = await asyncio.gather(*(create(api) for _ in range(40)))
+        assert {answer.status_code for answer in answers} == {200}
+        together = await api.http.post("/runs/batch", json=[BODY] * (connections - 25))
+        assert together.status_code == 200
+        answers = await asyncio.gather(*(create(api) for _ in range(15)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 5 + [503] * 10
+        assert await pending(api) == connections + 20
 
 
 async def test_a_batch_is_created_whole_or_not_at_all(short: Api) -> None:

@@ -166,9 +166,10 @@ def _sse_of(batch: FrameBatch, asked: frozenset[str] | None) -> bytes:
 
 
 async def _gap(request: Request, run: Run, gap: Gap) -> bytes:
-    """Say which events are missing, then give the thread's current values in their place.
+    """Say which events are missing, then give the current values in their place.
 
-    There are none when the run is stateless, its thread was deleted, or the values cannot be read.
+    There are none while a run is stateless and executes, when its thread was deleted, or when the
+    values cannot be read.
     """
     missing = {"from": gap.after and str(gap.after), "to": gap.until and str(gap.until)}
     event = sse_bytes("gap", dumps(missing), None)

@@ -93,10 +93,16 @@ class RunStreams:
             return result.output
         if run.temporary or result is None or result.status == "interrupted":
             return {}
-        return await self.current_values(run) or {}
+        return await self.read_values(run.thread_id) or {}
 
     async def current_values(self, run: Run) -> Any:
-        """The thread's values at its last checkpoint; None for a stateless run."""
+        """The run's own output once there is one, until then its thread's values.
+
+        None while a stateless run executes, and when its output is no longer kept.
+        """
+        result = await self.store.result(run.run_id)
+        if result is not None and result.output is not None:
+            return result.output
         return None if run.temporary else await self.read_values(run.thread_id)
 
     async def final_status(self, run: Run) -> str:

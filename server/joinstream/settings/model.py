@@ -218,8 +218,7 @@ class Runs(_Section):
         "JOINSTREAM_MAX_PENDING_RUNS",
         default=None,
         description="""Most runs that may be pending at a time, delayed ones included; one more is
-        refused with 503 and `Retry-After`. Unset: any number. While it is set, runs are created one
-        after another.""",
+        refused with 503 and `Retry-After`. Unset: any number.""",
     )
     max_pending_runs_per_user: PositiveInt | None = variable(
         "JOINSTREAM_MAX_PENDING_RUNS_PER_USER",
