@@ -40,6 +40,7 @@ from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
+from joinstream.services.figures import Figures
 from joinstream.services.health import Health
 from joinstream.services.items import Items
 from joinstream.services.run_creation import LocalWorker, ResolveAssistant, RunCreation
@@ -124,6 +125,7 @@ def make_services(
         cron_scheduler=scheduler,
         webhooks=Webhooks(PostgresWebhooks(backends.database), access),
         items=Items(backends.store, access, filters_are_ignored=settings.auth_default_allow),
+        figures=Figures(backends.runs),
         health=Health(
             {
                 "database": lambda: backends.database.execute("select 1"),

@@ -1,8 +1,10 @@
 """`joinstream serve` and `joinstream worker` over Postgres and Redis."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from langgraph_sdk import get_client
@@ -23,6 +25,13 @@ def settings(database_uri: str, redis_server: RedisServer) -> dict[str, str]:
 
 def workers_of(server: RunningCommand) -> list[psutil.Process]:
     return psutil.Process(server.process.pid).children()
+
+
+async def counted_with(url: str, line: str) -> str | None:
+    """What the server counts, once it has this line."""
+    async with httpx.AsyncClient() as http:
+        counted = (await http.get(f"{url}/metrics")).text
+    return counted if line in counted else None
 
 
 async def started_run(url: str, folder: Path) -> tuple[str, str]:
@@ -53,6 +62,8 @@ async def test_runs_are_executed_by_worker_processes_which_end_with_the_server(
         assert result == {"text": "hello"}
         workers = workers_of(server)
         assert len(workers) == 2
+        counted = await eventually(partial(counted_with, server.url, "lg_api_workers_max 20.0"))
+        assert 'joinstream_runs_ended_total{graph_id="echo",status="success"} 1.0' in counted
         assert server.stop() == 0
         assert not any(worker.is_running() for worker in workers)
         assert "Traceback" not in server.log

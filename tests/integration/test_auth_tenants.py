@@ -18,7 +18,7 @@ BOB = {"authorization": "Bearer bob-key"}
 NOBODY: dict[str, str] = {}
 SECRET = "only ann may read this"
 ITEM: dict[str, Any] = {"namespace": ["notes"], "key": "k"}
-PUBLIC = {"/", "/ok", "/info", "/docs", "/openapi.json"}
+PUBLIC = {"/", "/ok", "/info", "/metrics", "/docs", "/openapi.json"}
 
 
 @dataclass(frozen=True)

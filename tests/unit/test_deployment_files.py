@@ -1,5 +1,6 @@
 """compose.yaml and the Dockerfile, as far as a machine without Docker can judge them."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from prometheus_client import REGISTRY
 
 from joinstream import __version__
 from joinstream.cli.commands import app
+from joinstream.ports.runs import QueueFigures
 from joinstream.project import read_config
+from joinstream.services.figures import described
 from joinstream.settings import Settings
 from joinstream.settings.loading import known_names
 
@@ -127,3 +131,19 @@ def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
     assert copied == {"pyproject.toml", "README.md", "LICENSE", "migrations", "server", "graphs"}
     assert [source for source in copied if not (ROOT / source).exists()] == []
     assert [source for source in copied if f"!{source}" not in ignored] == []
+
+
+def test_the_dashboard_shows_what_is_counted() -> None:
+    dashboard = json.loads((ROOT / "deploy/grafana/joinstream.json").read_text("utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    shown = {
+        name for query in queries for name in re.findall(r"\b(?:lg_api|joinstream)_\w+", query)
+    }
+    assert len(shown) > 15
+    asked = {name for name, _, _ in described(QueueFigures(0, 0, None, None, None))}
+    counted = {
+        sample
+        for family in REGISTRY.collect()
+        for sample in (family.name, f"{family.name}_total", f"{family.name}_bucket")
+    }
+    assert shown <= counted | asked

@@ -99,6 +99,10 @@ class Stage:
         made[END] = made[END]._replace(kind=FrameKind.END)
         self._frames: dict[str, Frame] = made
 
+    @property
+    def waiting(self) -> int:
+        return self._queue.waiting
+
     async def top(self, stream: UUID) -> EventId | None:
         await self._before_a_look()
         return await self._log.top(stream)

@@ -91,13 +91,15 @@ def serve(
     ] = None,
 ) -> None:
     """The API and its workers, over DATABASE_URI and REDIS_URI. Port 8000."""
+    from joinstream.observe.sharing import counting_together
     from joinstream.processes.listening import listen
     from joinstream.settings import load_settings
 
     listener = listen(host, _port(load_settings(port=port).port, SERVE_PORT))
-    from joinstream.processes.serve import run_server
+    with counting_together():
+        from joinstream.processes.serve import run_server
 
-    run_server(config, listener, workers)
+        run_server(config, listener, workers)
     leave(0)
 
 

@@ -31,6 +31,7 @@ class Run:
     metadata: dict[str, Any]
     error: dict[str, Any] | None
     created_at: datetime
+    run_after: datetime
     updated_at: datetime
     started_at: datetime | None
     ended_at: datetime | None

@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from joinstream.errors import RequestError
 from joinstream.http.headers import Header
+from joinstream.http.measured import measure_of
 from joinstream.http.parse import body_as, path_uuid, query_as
 from joinstream.http.schemas.base import Query
 
@@ -72,6 +74,10 @@ class ApiRoute(Route):
     """A Starlette route with its description."""
 
     operation: Operation
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        measure_of(scope).route = self.path
+        await super().handle(scope, receive, send)
 
 
 @overload

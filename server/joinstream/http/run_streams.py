@@ -9,8 +9,10 @@ from joinstream.domain.run_record import Run
 from joinstream.domain.stream_modes import wants
 from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
+from joinstream.http.measured import measure_of
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
+from joinstream.observe import metrics
 from joinstream.services.run_streams import RunStream
 from joinstream.streams.codec import sse_bytes
 from joinstream.streams.join import Cursor, Ended, Gap, Heartbeat, Now
@@ -141,11 +143,16 @@ def _body(
 async def _sse_chunks(
     request: Request, stream: RunStream, asked: frozenset[str] | None
 ) -> AsyncIterator[bytes]:
+    begun = False
     async for item in stream.items:
         if isinstance(item, FrameBatch):
             if chunk := _sse_of(item, asked):
+                if not begun:
+                    begun = True
+                    metrics.FIRST_EVENT_SECONDS.observe(measure_of(request.scope).seconds())
                 yield chunk
         elif isinstance(item, Gap):
+            metrics.STREAM_GAPS.inc()
             yield await _gap(request, stream.run, item)
         elif isinstance(item, Ended):
             yield await _synthetic_end(request, stream.run)

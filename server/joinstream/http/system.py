@@ -3,8 +3,9 @@
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -38,6 +39,19 @@ async def ok(request: Request, query: OkQuery) -> Response:
 async def alive(_: Request) -> Response:
     """As `ok`, but never looks at anything: for servers that say nothing of themselves."""
     return json_response({"ok": True, "services": {}})
+
+
+class MetricsQuery(Query):
+    """`json` has a few of them, in the official server's keys."""
+
+    format: Literal["prometheus", "json"] = "prometheus"
+
+
+async def metrics(request: Request, query: MetricsQuery) -> Response:
+    figures = services(request).figures
+    if query.format == "json":
+        return json_response(await figures.as_json())
+    return Response(await figures.for_prometheus(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def info(request: Request) -> Response:
@@ -100,6 +114,15 @@ routes: list[Route] = [
         returns=dict[str, Any],
         raises=(Unavailable,),
         summary="The same as /ok",
+        public=True,
+    ),
+    operation(
+        "GET",
+        "/metrics",
+        metrics,
+        query=MetricsQuery,
+        content="text/plain",
+        summary="What the server counts, for Prometheus",
         public=True,
     ),
     operation(

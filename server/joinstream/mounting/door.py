@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope,
 
 from joinstream.http.errors import Translate, UnexpectedErrors
 from joinstream.http.header_selection import HeaderSelection
+from joinstream.http.measured import Measured
 from joinstream.settings import Settings
 
 EXPOSED_HEADERS = (
@@ -48,7 +49,7 @@ def outermost(
     routes: list[BaseRoute] = [Mount(settings.mount_prefix, app=inside)]
     if settings.mount_prefix:
         routes += [route for route in open_routes if route.path in PROBES]
-    middleware = [Middleware(UnexpectedErrors, translate=translate)]
+    middleware = [Middleware(Measured), Middleware(UnexpectedErrors, translate=translate)]
     if logged_headers.includes:
         middleware.insert(0, Middleware(LoggedHeaders, logged_headers))
     if tells_browsers:

@@ -84,6 +84,19 @@ class Ending:
     thread_error: dict[str, Any] | None = None
 
 
+class QueueFigures(NamedTuple):
+    """How the queue stands. Waits are those of runs that are due, in seconds; None when none is.
+
+    `longest_unblocked_wait`: of the runs that could be claimed at once.
+    """
+
+    pending: int
+    running: int
+    longest_wait: float | None
+    median_wait: float | None
+    longest_unblocked_wait: float | None
+
+
 class RunStore(Protocol):
     """Reads and the API's writes."""
 
@@ -94,6 +107,8 @@ class RunStore(Protocol):
     async def create_together(self, new: Sequence[NewRun], key: RunKey | None) -> list[Created]:
         """Create stateless runs, all or none; a single refusal when it is none."""
         ...
+
+    async def figures(self) -> QueueFigures: ...
 
     async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
         """The run, when it belongs to the thread (None: whatever thread) and that is visible.

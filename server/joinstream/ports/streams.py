@@ -84,6 +84,11 @@ class Subscription(Protocol):
         """The next published batch, DIRTY or NUDGED; None when `timeout` seconds passed."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """How much is queued."""
+        ...
+
 
 class EventHub(Protocol):
     """Fans one connection's messages out to any number of readers in this process."""

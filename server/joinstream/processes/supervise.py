@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from joinstream.observe.sharing import forget_process
 from joinstream.processes.child import Child
 from joinstream.processes.loops import result_unless, within
 from joinstream.processes.stop_signals import StopSignals
@@ -35,6 +36,7 @@ async def keep_alive(
         if code is None:
             await child.stop(grace_seconds, signals)
             return
+        forget_process(child.pid)
         if loop.time() - started > STEADY_SECONDS:
             pause = first_pause_seconds
         log.error("child ended and is started again", child=name, exit_code=code, pause=pause)

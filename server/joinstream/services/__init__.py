@@ -12,6 +12,7 @@ from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
+from joinstream.services.figures import Figures
 from joinstream.services.health import Health
 from joinstream.services.items import Items
 from joinstream.services.run_creation import RunCreation
@@ -39,4 +40,5 @@ class Services:
     webhooks: Webhooks
     items: Items
     health: Health
+    figures: Figures
     project: Project

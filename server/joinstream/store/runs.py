@@ -20,6 +20,7 @@ from joinstream.ports.runs import (
     Created,
     Ending,
     Finished,
+    QueueFigures,
     Result,
 )
 from joinstream.sql import load_queries
@@ -125,6 +126,10 @@ class PostgresRuns:
             Created(row["outcome"], _run(row) if row["run_id"] else None, row["other_run"])
             for row in rows
         ]
+
+    async def figures(self) -> QueueFigures:
+        (row,) = await self._database.fetch(_QUERIES["figures"])
+        return QueueFigures(*row)
 
     async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
         row = await self._database.fetchrow(_GET, run_id, thread_id, visible)

@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from joinstream.domain.events import FrameBatch
+from joinstream.observe import metrics
 from joinstream.ports import EventLog, Subscription
 from joinstream.streams.position import Gap
 from joinstream.streams.reader import Cursor, Ended, HasEnded, Now, Reader
@@ -58,24 +59,27 @@ async def follow(
     if is_new:
         reader.expect_from_the_beginning(clock())
     beat_at = clock() + heartbeat
-    while not reader.done:
-        now = clock()
-        if now >= beat_at:
-            beat_at = now + heartbeat
-            yield _HEARTBEAT
-        elif now >= reader.read_at:
-            for item in await reader.read_log(now):
-                yield item
-        elif now >= reader.check_at:
-            await reader.check_row(now)
-        else:
-            due = min(beat_at, reader.read_at, reader.check_at)
-            received = await subscription.receive(due - now)
-            if isinstance(received, FrameBatch):
-                if reader.take_whole(received):
-                    yield received
-                else:
-                    for item in reader.take(received):
-                        yield item
-            elif received is not None:
-                reader.heed(received, clock())
+    with metrics.STREAM_READERS.track_inprogress():
+        while not reader.done:
+            now = clock()
+            if now >= beat_at:
+                beat_at = now + heartbeat
+                metrics.STREAM_LAG.observe(subscription.waiting)
+                yield _HEARTBEAT
+            elif now >= reader.read_at:
+                metrics.STREAM_CATCH_UPS.inc()
+                for item in await reader.read_log(now):
+                    yield item
+            elif now >= reader.check_at:
+                await reader.check_row(now)
+            else:
+                due = min(beat_at, reader.read_at, reader.check_at)
+                received = await subscription.receive(due - now)
+                if isinstance(received, FrameBatch):
+                    if reader.take_whole(received):
+                        yield received
+                    else:
+                        for item in reader.take(received):
+                            yield item
+                elif received is not None:
+                    reader.heed(received, clock())

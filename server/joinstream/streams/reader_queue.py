@@ -5,6 +5,7 @@ from collections import deque
 from typing import Literal
 
 from joinstream.domain.events import FrameBatch
+from joinstream.observe import metrics
 from joinstream.ports import DIRTY, NUDGED
 
 Item = FrameBatch | Literal["dirty"] | Literal["nudged"]
@@ -30,6 +31,10 @@ class ReaderQueue:
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
         self.overflows = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._items)
 
     def put(self, batch: FrameBatch) -> None:
         if len(self._items) >= MAX_BATCHES or (
@@ -72,6 +77,7 @@ class ReaderQueue:
         self._items.clear()
         self._bytes = 0
         self.overflows += 1
+        metrics.STREAM_OVERFLOWS.inc()
         self.mark_dirty()
 
     def _wake(self) -> None:

@@ -24,6 +24,7 @@ from joinstream.errors import (
     RunRolledBack,
     Unavailable,
 )
+from joinstream.observe import metrics
 from joinstream.ports import EventLog, Retention
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.runs import CancelRequest, Ending, Finished, RunQueue
@@ -74,16 +75,20 @@ class Executor:
     async def execute(self, active: ActiveRun) -> bool:
         """Execute and end the run, whatever its graph does; whether other runs wait for a slot."""
         run = active.run
+        _count_start(run)
         retention = self.limits.retention(resumable=run.kwargs["resumable"])
         publisher = RunPublisher(self.events, run.thread_id, run.run_id, run.epoch, retention)
         _announce(run, publisher)
         try:
-            return await _Execution(self, active, publisher).run_to_its_end()
+            with metrics.RUN_SECONDS.time():
+                return await _Execution(self, active, publisher).run_to_its_end()
         except LeaseLost as lost:
+            metrics.LEASES_LOST.inc()
             log.warning("lease lost", reason=str(lost))
             return True
         finally:
             await publisher.close()
+            metrics.EVENTS_DROPPED.inc(publisher.dropped)
 
     @property
     def touch_seconds(self) -> float:
@@ -149,6 +154,7 @@ class _Execution:
         if run.cancel_action is not None:
             raise ending.stop_for(CancelRequest(run.cancel_action, run.cancel_reason))
         if run.attempt > self._parts.limits.max_attempts:
+            metrics.ATTEMPTS_USED_UP.inc()
             raise ending.attempts_used_up(run)
 
     async def _stream_graph(self) -> None:
@@ -228,6 +234,7 @@ class _Execution:
         end = {"run_id": self._run.run_id, "status": outcome.status}
         self._publisher.emit(FrameKind.END, "end", "end", 0, dumps(end))
         await self._publisher.flush()
+        metrics.RUN_ENDS.labels(self._run.graph_id, outcome.status).inc()
         log.info("run ended", status=outcome.status)
         return finished.work_waits
 
@@ -244,7 +251,15 @@ class _Execution:
     async def _hand_back(self) -> None:
         await self._publisher.flush()
         if await self._parts.queue.release(self._run):
+            metrics.RUNS_HANDED_BACK.inc()
             log.info("run handed back")
+
+
+def _count_start(run: Run) -> None:
+    metrics.RUN_ATTEMPTS.inc()
+    if run.attempt == 1 and run.started_at is not None:
+        waited = run.started_at - run.run_after
+        metrics.FIRST_WAIT_SECONDS.observe(max(waited.total_seconds(), 0))
 
 
 def _announce(run: Run, publisher: RunPublisher) -> None:

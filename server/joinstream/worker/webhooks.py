@@ -14,6 +14,7 @@ import structlog
 from joinstream.domain.run_record import Run
 from joinstream.domain.webhooks import pause_after
 from joinstream.errors import Unavailable
+from joinstream.observe import metrics
 from joinstream.ports.webhooks import DueWebhook, WebhookOutbox, WebhookSender
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,7 @@ class WebhookDeliveries:
         about = {"run_id": webhook.run_id, "delivery_id": webhook.delivery_id}
         try:
             attempt = await self._sender.send(webhook)
+            metrics.WEBHOOKS.labels("delivered" if attempt.delivered else "failed").inc()
             if attempt.delivered:
                 await self._outbox.settle(webhook, attempt, "delivered", None)
             elif attempt.is_final or webhook.attempts >= self._limits.most_attempts:

@@ -18,6 +18,7 @@ from joinstream.domain.ids import RunId
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import is_suspect
 from joinstream.errors import LeaseLost, RunHandedBack, Unavailable
+from joinstream.observe import metrics
 from joinstream.ports import Signals
 from joinstream.ports.runs import CancelRequest, Claimant, RunQueue
 from joinstream.worker.active_run import ActiveRun
@@ -89,6 +90,7 @@ class Worker:
 
     def submit(self, run: Run) -> None:
         """Execute a run that was claimed for this worker, in a slot that was reserved."""
+        metrics.CLAIMS.labels("creation").inc()
         self._loop.call_soon_threadsafe(self._start, run)
 
     def _free(self, slots: int) -> None:
@@ -105,6 +107,7 @@ class Worker:
     async def run(self) -> None:
         """Claim and execute until `drain` was called and every run has ended or was handed back."""
         self._keeper.start()
+        metrics.WORKER_SLOTS.inc(self._limits.slots)
         listening = asyncio.create_task(self._listen(), name="worker signals")
         touching = asyncio.create_task(self._touch_logs(), name="quiet logs")
         try:
@@ -112,6 +115,7 @@ class Worker:
             while self._tasks:
                 await asyncio.wait(self._tasks)
         finally:
+            metrics.WORKER_SLOTS.dec(self._limits.slots)
             listening.cancel()
             touching.cancel()
             await asyncio.to_thread(self._keeper.stop)
@@ -159,6 +163,7 @@ class Worker:
         if not slots:
             return 0
         runs = await self._asked(self._queue.claim(self.claimant, slots))
+        metrics.CLAIMS.labels("queue").inc(len(runs))
         self._free(slots - len(runs))
         for run in runs:
             self._start(run)
@@ -171,6 +176,7 @@ class Worker:
             return 0
         idle = slots == self._limits.slots
         runs = await self._asked(self._queue.take_over(self.claimant, slots, idle=idle))
+        metrics.CLAIMS.labels("takeover").inc(len(runs))
         if len(runs) == 1 and is_suspect(runs[0].attempt):
             self._start(runs[0], slots=slots)
             return 1
@@ -200,8 +206,11 @@ class Worker:
     async def _execute(self, active: ActiveRun, slots: int) -> None:
         run, work_waits = active.run, True
         try:
-            with structlog.contextvars.bound_contextvars(
-                run_id=str(run.run_id), thread_id=str(run.thread_id), attempt=run.attempt
+            with (
+                metrics.WORKER_SLOTS_TAKEN.track_inprogress(),
+                structlog.contextvars.bound_contextvars(
+                    run_id=str(run.run_id), thread_id=str(run.thread_id), attempt=run.attempt
+                ),
             ):
                 work_waits = await self._executor.execute(active) or slots > 1
         except Exception:

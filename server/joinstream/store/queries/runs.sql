@@ -109,3 +109,17 @@ update runs set result = null where run_id in (
 delete from run_keys where (user_id, key) in (
     select user_id, key from run_keys where expires_at <= now() limit $1
 );
+
+-- name: figures
+-- How the queue stands.
+with waiting as (
+    select blocked, extract(epoch from now() - run_after)::float8 as seconds
+    from runs where status = 'pending'
+)
+select (select count(*) from waiting) as pending,
+       (select count(*) from runs where status = 'running') as running,
+       max(seconds) filter (where seconds >= 0) as longest_wait,
+       percentile_cont(0.5) within group (order by seconds) filter (where seconds >= 0)
+           as median_wait,
+       max(seconds) filter (where seconds >= 0 and not blocked) as longest_unblocked_wait
+from waiting;

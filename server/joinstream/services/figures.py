@@ -1,0 +1,73 @@
+"""Figures for those who watch the server: of the queue, of requests, of workers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from joinstream.errors import Unavailable
+from joinstream.observe import metrics
+from joinstream.ports.runs import QueueFigures, RunStore
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was counted, and how the queue stands. While Postgres is away, the latter is missing."""
+
+    runs: RunStore
+
+    async def for_prometheus(self) -> bytes:
+        registry = CollectorRegistry()
+        if (queue := await self._queue()) is not None:
+            for name, about, value in described(queue):
+                Gauge(name, about, registry=registry).set(value)
+        total, taken = metrics.worker_slots()
+        Gauge("lg_api_workers_available", "Runs that could begin at once.", registry=registry).set(
+            total - taken
+        )
+        return metrics.exposition(registry)
+
+    async def as_json(self) -> dict[str, Any]:
+        """In the official server's keys."""
+        queue = await self._queue()
+        total, taken = metrics.worker_slots()
+        return {
+            "queue": queue
+            and {
+                "n_pending": queue.pending,
+                "n_running": queue.running,
+                "pending_runs_wait_time_max_secs": queue.longest_wait,
+                "pending_runs_wait_time_med_secs": queue.median_wait,
+                "pending_unblocked_runs_wait_time_max_secs": queue.longest_unblocked_wait,
+            },
+            "api": {"http_requests_total": metrics.requests_by_route()},
+            "workers": {"max": total, "active": taken, "available": total - taken},
+        }
+
+    async def _queue(self) -> QueueFigures | None:
+        try:
+            return await self.runs.figures()
+        except Unavailable as error:
+            log.warning("the queue cannot be measured", error=error.detail)
+            return None
+
+
+def described(queue: QueueFigures) -> list[tuple[str, str, float]]:
+    """Name, meaning and value of each figure."""
+    return [
+        ("lg_api_num_pending_runs", "Runs that have not begun.", queue.pending),
+        ("lg_api_num_running_runs", "Runs that execute.", queue.running),
+        (
+            "joinstream_queue_longest_wait_seconds",
+            "How long the run that is due longest has waited.",
+            queue.longest_wait or 0,
+        ),
+        (
+            "joinstream_queue_longest_unblocked_wait_seconds",
+            "The same of runs that no other run of their thread holds up.",
+            queue.longest_unblocked_wait or 0,
+        ),
+    ]
