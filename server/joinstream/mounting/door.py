@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, ExceptionHandler, Lifespan, Receive, Scope,
 from joinstream.http.errors import Translate, UnexpectedErrors
 from joinstream.http.header_selection import HeaderSelection
 from joinstream.http.measured import Measured
+from joinstream.http.traced import Traced
+from joinstream.observe.tracing import is_tracing
 from joinstream.settings import Settings
 
 EXPOSED_HEADERS = (
@@ -50,6 +52,8 @@ def outermost(
     if settings.mount_prefix:
         routes += [route for route in open_routes if route.path in PROBES]
     middleware = [Middleware(Measured), Middleware(UnexpectedErrors, translate=translate)]
+    if is_tracing():
+        middleware.insert(1, Middleware(Traced))
     if logged_headers.includes:
         middleware.insert(0, Middleware(LoggedHeaders, logged_headers))
     if tells_browsers:

@@ -30,6 +30,8 @@ def leave(code: int) -> NoReturn:
 
     A blocking node of a graph goes on in its thread, which Python would wait for.
     """
+    if "joinstream.observe.tracing" in sys.modules:
+        sys.modules["joinstream.observe.tracing"].flush_traces()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from joinstream.errors import StartupError
 from joinstream.mounting.config import http_config
 from joinstream.observe.logging import configure_logging
+from joinstream.observe.tracing import set_up_tracing
 from joinstream.project import (
     Project,
     ProjectConfig,
@@ -32,6 +33,8 @@ def prepare(config: Path, **overrides: Any) -> Prepared:
     Raises StartupError.
     """
     settings = read_settings(config, **overrides)
+    if settings.traces:
+        set_up_tracing()
     return Prepared(settings, load_project(config))
 
 

@@ -28,6 +28,7 @@ from joinstream.errors import (
     Unavailable,
     Unprocessable,
 )
+from joinstream.observe.tracing import carried
 from joinstream.ports import Signals
 from joinstream.ports.access import Access
 from joinstream.ports.runs import Claimant, Created, RunStore
@@ -97,6 +98,7 @@ class RunCreation:
             )
         temporary = thread_id is None and request.on_completion == "delete"
         config = with_headers(merged_config(assistant.config, request), headers)
+        config = {**config, "configurable": {**config["configurable"], **carried()}}
         context = request.context or (
             {} if sets_configurable(request.config) else assistant.context
         )

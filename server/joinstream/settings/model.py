@@ -1,6 +1,7 @@
 """The settings themselves, one class per heading of `docs/settings.md`."""
 
 import json
+import os
 import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from joinstream.domain.webhooks import signing_key
 from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
 
 MIB = 1024 * 1024
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _AES_KEY_BYTES = (16, 24, 32)
 _PREFIX_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -468,6 +470,21 @@ class Logging(_Section):
     log_color: bool = variable(
         "LOG_COLOR", default=True, description="Colours in readable text on a terminal."
     )
+
+    otel_enabled: bool | None = variable(
+        "OTEL_ENABLED",
+        default=None,
+        description="""Whether traces are sent by OTLP; needs the extra `otel`. Unset: when
+        OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set. Those and the
+        other standard variables of OpenTelemetry say where to, and how.""",
+    )
+
+    @property
+    def traces(self) -> bool:
+        """Whether spans are to be sent."""
+        if self.otel_enabled is not None:
+            return self.otel_enabled
+        return any(os.environ.get(name) for name in _OTLP_ENDPOINTS)
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ Order at the end, which joins rely on: flush the events, commit the terminal sta
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -25,6 +25,7 @@ from joinstream.errors import (
     Unavailable,
 )
 from joinstream.observe import metrics
+from joinstream.observe.tracing import graph_callbacks, run_has_ended, run_span
 from joinstream.ports import EventLog, Retention
 from joinstream.ports.checkpoints import Checkpoints
 from joinstream.ports.runs import CancelRequest, Ending, Finished, RunQueue
@@ -80,7 +81,7 @@ class Executor:
         publisher = RunPublisher(self.events, run.thread_id, run.run_id, run.epoch, retention)
         _announce(run, publisher)
         try:
-            with metrics.RUN_SECONDS.time():
+            with metrics.RUN_SECONDS.time(), _run_span(run):
                 return await _Execution(self, active, publisher).run_to_its_end()
         except LeaseLost as lost:
             metrics.LEASES_LOST.inc()
@@ -166,6 +167,7 @@ class _Execution:
             default_recursion_limit=parts.limits.default_recursion_limit,
             resuming=resuming,
         )
+        config["callbacks"] = graph_callbacks()
         saver = None if run.temporary else parts.checkpoints.fenced_saver(run.run_id, run.epoch)
         async with parts.project.open_graph(
             run.graph_id,
@@ -235,6 +237,7 @@ class _Execution:
         self._publisher.emit(FrameKind.END, "end", "end", 0, dumps(end))
         await self._publisher.flush()
         metrics.RUN_ENDS.labels(self._run.graph_id, outcome.status).inc()
+        run_has_ended(outcome.status, outcome.error)
         log.info("run ended", status=outcome.status)
         return finished.work_waits
 
@@ -253,6 +256,17 @@ class _Execution:
         if await self._parts.queue.release(self._run):
             metrics.RUNS_HANDED_BACK.inc()
             log.info("run handed back")
+
+
+def _run_span(run: Run) -> AbstractContextManager[None]:
+    return run_span(
+        run.kwargs["config"]["configurable"],
+        run_id=run.run_id,
+        thread_id=run.thread_id,
+        attempt=run.attempt,
+        graph_id=run.graph_id,
+        assistant_id=run.assistant_id,
+    )
 
 
 def _count_start(run: Run) -> None:
