@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from langgraph_sdk.errors import BadRequestError, NotFoundError, UnprocessableEntityError
 
+from joinstream.errors import Unavailable
 from tests.support.api import TENANTS, Api, running_api
 from tests.support.waiting import eventually
 
@@ -240,6 +241,21 @@ async def test_what_was_missed_is_made_up_for_once_or_not_at_all(api: Api) -> No
     await make_due(api, none["cron_id"], ago=timedelta(seconds=30))
     assert await fire(api) == 1
     assert (await firings(api, none["cron_id"]))[0]["outcome"] == "created"
+
+
+async def test_a_cron_that_finds_the_queue_full_fires_when_there_is_room(
+    database_uri: str,
+) -> None:
+    async with running_api(database_uri, ff_crons_enabled=False, max_pending_runs=1) as api:
+        waiting = await api.client.runs.create(None, "echo", input={"text": "first"})
+        cron: Any = await api.client.crons.create("echo", schedule=YEARLY)
+        await make_due(api, cron["cron_id"])
+        with pytest.raises(Unavailable, match="JOINSTREAM_MAX_PENDING_RUNS"):
+            await fire(api)
+        assert await firings(api, cron["cron_id"]) == []
+        await api.http.post(f"/runs/{waiting['run_id']}/cancel")
+        assert await fire(api) == 1
+        assert [firing["outcome"] for firing in await firings(api, cron["cron_id"])] == ["created"]
 
 
 async def test_a_busy_thread_that_rejects_is_written_down(api: Api) -> None:
