@@ -114,7 +114,7 @@ async def create_runs(request: Request, body: RunBatch) -> Response:
     asked = [each.request() for each in body.root]
     new = [await creation.prepare(None, each, for_graphs(request)) for each in asked]
     created = await creation.create_together(new, run_key(request, *asked))
-    return json_response([run_as_json(run) for run, _ in created])
+    return json_response([run_as_json(run) for run in created])
 
 
 async def list_runs(request: Request, query: RunsQuery) -> Response:

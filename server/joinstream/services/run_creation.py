@@ -188,23 +188,17 @@ class RunCreation:
             await self.signals.nudge_cancel(created.other_run)
         return CreatedRun(created.run, created.outcome == "repeated")
 
-    async def create_together(
-        self, new: Sequence[NewRun], key: RunKey | None = None
-    ) -> list[CreatedRun]:
+    async def create_together(self, new: Sequence[NewRun], key: RunKey | None = None) -> list[Run]:
         """Create stateless runs, all of them or none. Raises what `refusal_of` says."""
-        together = await self.store.create_together(new, key)
-        made = [
-            CreatedRun(created.run, created.outcome == "repeated")
-            for created in together
-            if created.run is not None
-        ]
-        if len(made) < len(new):
-            refused = next(created for created in together if created.run is None)
-            raise refusal_of(new[0], refused)
+        runs = []
+        for created in await self.store.create_together(new, key):
+            if created.run is None:
+                raise refusal_of(new[0], created)
+            runs.append(created.run)
         await self.signals.wake_workers()
         for delay in {run.delay_seconds for run in new if run.delay_seconds > 0}:
             self._wake_workers_in(delay)
-        return made
+        return runs
 
     def _wake_workers_in(self, seconds: float) -> None:
         """A delayed run starts on time while this process lives, else at a worker's next poll."""
