@@ -33,6 +33,17 @@ async def test_configurable_tags_and_metadata_reach_the_graph(deployment: Deploy
     assert found["metadata"] == found["metadata"] | {"a": 1, "b": 2}
 
 
+async def test_a_run_may_have_a_name_and_a_limit_of_tasks_at_a_time(deployment: Deployment) -> None:
+    config: Any = {"max_concurrency": 3}
+    assert (await seen(deployment, config=config))["max_concurrency"] == 3
+    for config, name in (({}, "Echo"), ({"run_name": "mine"}, "mine")):
+        stream = deployment.client.runs.stream(
+            None, "echo", input={"text": "x"}, config=config, stream_mode="events"
+        )
+        first: Any = datas_of(await collect(stream), "events")[0]
+        assert first["name"] == name
+
+
 async def test_a_context_reaches_the_graph_and_is_mirrored_into_configurable(
     deployment: Deployment,
 ) -> None:
@@ -47,6 +58,18 @@ async def test_a_configurable_key_of_the_context_schema_is_also_context(
     found = await seen(deployment, config={"configurable": {"tenant": "south", "other": 1}})
     assert found["context"] == {"tenant": "south"}
     assert found["configurable"]["other"] == 1
+
+
+async def test_later_runs_of_a_thread_inherit_no_settings(deployment: Deployment) -> None:
+    thread_id = await new_thread(deployment)
+    config: Any = {"configurable": {"tenant": "south"}, "tags": ["t"], "metadata": {"a": 1}}
+    runs: Any = deployment.client.runs
+    first = (await runs.wait(thread_id, "mirror", input={}, config=config))["seen"]
+    assert first["context"] == {"tenant": "south"}
+    later = (await runs.wait(thread_id, "mirror", input={}))["seen"]
+    assert (later["context"], later["tags"]) == (None, [])
+    assert "tenant" not in later["configurable"]
+    assert "a" not in later["metadata"]
 
 
 async def test_the_ids_a_graph_sees_are_the_servers(deployment: Deployment) -> None:
@@ -106,6 +129,15 @@ async def test_a_stateless_run_can_keep_its_thread(deployment: Deployment) -> No
     await deployment.client.runs.join(run["thread_id"], run["run_id"])
     state: Any = await deployment.there.client.threads.get_state(run["thread_id"])
     assert state["values"] == {"steps": 0, "count": 2}
+
+
+@pytest.mark.parametrize("verb", ["", "/stream", "/wait"])
+async def test_a_kept_run_is_found_on_its_thread(deployment: Deployment, verb: str) -> None:
+    body = {"assistant_id": "echo", "input": {"text": "x"}, "on_completion": "keep"}
+    answer = await deployment.http.post(f"/runs{verb}", json=body)
+    run: Any = (await deployment.there.http.get(answer.headers["content-location"])).json()
+    thread: Any = await deployment.client.threads.get(run["thread_id"])
+    assert answer.headers["content-location"].startswith(f"/threads/{thread['thread_id']}/runs/")
 
 
 @pytest.mark.parametrize(("durability", "checkpoints"), [("sync", 5), ("async", 5), ("exit", 1)])

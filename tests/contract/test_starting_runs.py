@@ -156,10 +156,10 @@ async def completion(client: AnyClient, run: Way) -> None:
     keep: dict[str, Any] = {"input": {"text": "x"}, "on_run_created": told.append}
     assert await run(None, "echo", on_completion="keep", **keep) == {"text": "x"}
     assert await run(None, "echo", on_completion="delete", **keep) == {"text": "x"}
-    (kept, _) = [each["run_id"] for each in told]
-    threads = await client.threads.search(values={"text": "x"}, limit=1000)
-    found = [await latest_run(client, thread["thread_id"]) for thread in threads]
-    assert kept in [run["run_id"] for run in found]
+    kept, gone = told
+    assert (await client.threads.get(kept["thread_id"]))["values"] == {"text": "x"}
+    assert (await latest_run(client, kept["thread_id"]))["run_id"] == kept["run_id"]
+    assert gone["thread_id"] is None
 
 
 async def delay(client: AnyClient, run: Way) -> None:

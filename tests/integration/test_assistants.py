@@ -171,6 +171,8 @@ async def test_pages_of_assistants_know_the_true_total(api: Api) -> None:
 async def test_only_selected_fields_of_assistants_are_sent(api: Api) -> None:
     (found,) = await api.client.assistants.search(limit=1, select=["name", "version"])
     assert found.keys() == {"name", "version"}
+    answer = await api.http.post("/assistants/search", json={"limit": 1, "select": []})
+    assert answer.json()[0].keys() == FIELDS
 
 
 async def test_deleting_an_assistant_cancels_its_runs(api: Api) -> None:

@@ -5,7 +5,6 @@ its values are not.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +14,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from joinstream.checkpoint.reading import read_body
 from joinstream.domain.ids import ThreadId
-from joinstream.domain.storage import ChannelRoom, Room, ThreadStorage
+from joinstream.domain.storage import ChannelRoom, OneChannelsRoom, Room, ThreadStorage
 from joinstream.sql import load_queries
 
 _QUERIES = load_queries(Path(__file__).parent / "storage.sql")
@@ -33,8 +32,11 @@ class _Tally:
         self.counts[kind] += count
         self.weights[kind] += weight
 
-    def rooms(self) -> Mapping[str, Room]:
-        return {kind: Room(self.counts[kind], self.weights[kind]) for kind in sorted(self.counts)}
+    def rooms(self) -> dict[str, OneChannelsRoom]:
+        return {
+            kind: OneChannelsRoom(self.counts[kind], self.weights[kind])
+            for kind in sorted(self.counts)
+        }
 
 
 async def measure_thread(
@@ -79,7 +81,7 @@ def _look_into(
 
 
 def _summed_up(thread_id: UUID, checkpoints: Room, channels: _Tally, writes: Room) -> ThreadStorage:
-    values = ChannelRoom(channels.counts.total(), channels.weights.total(), dict(channels.rooms()))
+    values = ChannelRoom(channels.counts.total(), channels.weights.total(), channels.rooms())
     return ThreadStorage(
         ThreadId(thread_id),
         checkpoints.bytes + values.bytes + writes.bytes,

@@ -13,6 +13,8 @@ class RunConfig(TypedDict, total=False):
     recursion_limit: int
     configurable: dict[str, Any]
     metadata: dict[str, Any]
+    run_name: str
+    max_concurrency: int
 
 
 class RunCommand(TypedDict, total=False):

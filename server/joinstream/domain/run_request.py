@@ -72,13 +72,8 @@ def with_headers(config: Mapping[str, Any], headers: Mapping[str, str]) -> RunCo
 
 
 def config_of_thread(config: RunConfig) -> dict[str, Any]:
-    """The part of a run's config that later runs of the thread inherit."""
-    configurable = {
-        key: value
-        for key, value in config.get("configurable", {}).items()
-        if key not in _NOT_THE_USERS and not key.startswith("__")
-    }
-    return {**config, "configurable": configurable}
+    """What its thread shows of a run's config. Later runs inherit no settings from it."""
+    return {**config, "configurable": {}}
 
 
 def sets_configurable(config: RunConfig) -> bool:

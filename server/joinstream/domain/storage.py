@@ -14,12 +14,20 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class OneChannelsRoom:
+    """What is stored of one channel. A version may lie in several pieces, each of which counts."""
+
+    versions: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelRoom:
-    """Stored channel values. A value may lie in several pieces, each of which counts."""
+    """Stored channel values."""
 
     count: int
     bytes: int
-    by_channel: dict[str, Room]
+    by_channel: dict[str, OneChannelsRoom]
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class ThreadQuery:
-    """One page of a search; `select` None gives every field."""
+    """One page of a search; `select` None gives every field, `exact` an exact total."""
 
     filter: ThreadFilter
     limit: int = 10
@@ -109,3 +109,4 @@ class ThreadQuery:
     sort_order: SortDirection = "desc"
     select: list[ThreadField] | None = None
     extract: list[Extract] = field(default_factory=list)
+    exact: bool = False

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from joinstream.domain.crons import Cron, CronFiring
 from joinstream.domain.ids import AssistantId, CronId, ThreadId
+from joinstream.domain.pages import Total
 from joinstream.errors import BadRequest, NotFound
 from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL
 from joinstream.http.pages import only, page_response
@@ -66,7 +67,7 @@ async def search_crons(request: Request, body: CronSearch) -> Response:
         sort_order=body.sort_order,
     )
     shown = [_shown(cron, body.select) for cron in page]
-    return page_response(shown, offset=body.offset, total=total)
+    return page_response(shown, offset=body.offset, total=Total(total))
 
 
 async def count_crons(request: Request, body: CronCount) -> Response:
@@ -78,7 +79,7 @@ async def list_firings(request: Request, query: FiringsQuery) -> Response:
     page, total = await services(request).crons.firings(
         _cron_id(request), limit=query.limit, offset=query.offset
     )
-    return page_response(page, offset=query.offset, total=total)
+    return page_response(page, offset=query.offset, total=Total(total))
 
 
 def _create(path: str, summary: str) -> Route:

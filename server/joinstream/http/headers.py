@@ -37,7 +37,8 @@ IDEMPOTENCY_KEY = _text(
     minLength=1,
     maxLength=255,
 )
-PREFER = _text("Prefer", "`return=minimal` answers 204 without the thread.")
+PREFER_MINIMAL = _text("Prefer", "`return=minimal` answers 204 without the thread.")
+PREFER_EXACT = _text("Prefer", "`count=exact` counts all that match, however many they are.")
 
 LOCATION = _text("Location", "Where to join the run again.", always=True)
 CONTENT_LOCATION = _text("Content-Location", "The run's own path.", always=True)
@@ -48,6 +49,11 @@ STREAM_POSITION = _text(
     pattern=rf"^(0|{_EVENT_ID})$",
 )
 PAGINATION_TOTAL = _number("X-Pagination-Total", "How many match.", always=True)
+PAGINATION_EXACT = _text(
+    "X-Pagination-Exact",
+    "`false` when there are at least as many as the total says. Absent when it is exact.",
+    const="false",
+)
 PAGINATION_NEXT = _number("X-Pagination-Next", "Offset of the next page; absent on the last.")
 RETRY_AFTER = _number("Retry-After", "Seconds after which to try again.", always=True)
 WWW_AUTHENTICATE = _text("WWW-Authenticate", "How to say who you are.")

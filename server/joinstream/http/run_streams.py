@@ -21,16 +21,16 @@ START = "0"
 """The position before a stream's first event."""
 
 
-def run_path(request: Request, run: Run, *, stateless: bool) -> str:
+def run_path(request: Request, run: Run) -> str:
     """The run's own path, mount prefix included; what `Content-Location` says."""
     prefix = request.scope.get("root_path", "")
-    thread = "" if stateless else f"/threads/{run.thread_id}"
+    thread = "" if run.temporary else f"/threads/{run.thread_id}"
     return f"{prefix}{thread}/runs/{run.run_id}"
 
 
-def locations(request: Request, run: Run, rejoin: str, *, stateless: bool) -> dict[str, str]:
+def locations(request: Request, run: Run, rejoin: str) -> dict[str, str]:
     """`Location` is where to rejoin: `stream` or `join`."""
-    path = run_path(request, run, stateless=stateless)
+    path = run_path(request, run)
     return {"Location": f"{path}/{rejoin}", "Content-Location": path}
 
 
@@ -66,7 +66,6 @@ def event_stream(
     stream: RunStream,
     *,
     modes: Sequence[str] = (),
-    stateless: bool,
     cancel_on_disconnect: bool,
 ) -> StreamingBody:
     """The SSE response of a run: its events of these modes, none named: of all."""
@@ -76,7 +75,7 @@ def event_stream(
         _sse_chunks(request, stream, frozenset(modes) or None),
         {
             **STREAM_HEADERS,
-            **locations(request, stream.run, "stream", stateless=stateless),
+            **locations(request, stream.run, "stream"),
             **position(stream.cursor),
         },
         cancel_on_disconnect=cancel_on_disconnect,
@@ -84,7 +83,7 @@ def event_stream(
 
 
 def result_body(
-    request: Request, stream: RunStream, *, stateless: bool, cancel_on_disconnect: bool
+    request: Request, stream: RunStream, *, cancel_on_disconnect: bool
 ) -> StreamingBody:
     """The response of `wait` and `join`: newlines to keep the connection alive, then JSON."""
     return _body(
@@ -93,13 +92,13 @@ def result_body(
         _result_chunks(request, stream),
         {
             "Content-Type": "application/json",
-            **locations(request, stream.run, "join", stateless=stateless),
+            **locations(request, stream.run, "join"),
         },
         cancel_on_disconnect=cancel_on_disconnect,
     )
 
 
-def ended_body(request: Request, stream: RunStream, *, stateless: bool) -> StreamingBody:
+def ended_body(request: Request, stream: RunStream) -> StreamingBody:
     """The response of `cancel` with wait: `{}` as soon as the run is really over."""
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -110,7 +109,7 @@ def ended_body(request: Request, stream: RunStream, *, stateless: bool) -> Strea
 
     headers = {
         "Content-Type": "application/json",
-        **locations(request, stream.run, "join", stateless=stateless),
+        **locations(request, stream.run, "join"),
     }
     return _body(request, stream, chunks(), headers, cancel_on_disconnect=False)
 

@@ -16,9 +16,14 @@ from joinstream.http.headers import (
     IDEMPOTENCY_KEY,
     LAST_EVENT_ID,
     LOCATION,
+    PAGINATION_EXACT,
+    PAGINATION_NEXT,
+    PAGINATION_TOTAL,
+    PREFER_EXACT,
     STREAM_POSITION,
 )
 from joinstream.http.idempotency import run_key
+from joinstream.http.pages import page_response, wants_exact_total
 from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
@@ -80,7 +85,7 @@ async def create_run(request: Request, body: RunCreate, query: RunOptionsQuery) 
     asked = body.request(query)
     new = await creation.prepare(thread_id, asked, for_graphs(request))
     run, _ = await creation.create(new, run_key(request, asked))
-    headers = {"Content-Location": run_path(request, run, stateless=thread_id is None)}
+    headers = {"Content-Location": run_path(request, run)}
     return json_response(run_as_json(run), headers=headers)
 
 
@@ -91,7 +96,6 @@ async def stream_run(request: Request, body: RunCreate, query: RunOptionsQuery) 
     return event_stream(
         request,
         await services(request).run_streams.create(new, run_key(request, asked)),
-        stateless=thread_id is None,
         cancel_on_disconnect=body.on_disconnect == "cancel",
     )
 
@@ -104,7 +108,6 @@ async def wait_for_run(request: Request, body: RunCreate, query: RunOptionsQuery
     return result_body(
         request,
         await services(request).run_streams.create(new, key, only_end=True),
-        stateless=thread_id is None,
         cancel_on_disconnect=body.on_disconnect == "cancel",
     )
 
@@ -120,10 +123,15 @@ async def create_runs(request: Request, body: RunBatch) -> Response:
 async def list_runs(request: Request, query: RunsQuery) -> Response:
     thread_id = ThreadId(path_uuid(request, "thread_id"))
     await services(request).threads.get(thread_id, to="search")
-    found = await services(request).runs.search(
-        thread_id, status=query.status, limit=query.limit, offset=query.offset
+    page, total = await services(request).runs.search(
+        thread_id,
+        status=query.status,
+        limit=query.limit,
+        offset=query.offset,
+        exact=wants_exact_total(request),
     )
-    return json_response([run_as_json(run, query.select) for run in found])
+    shown = [run_as_json(run, query.select) for run in page]
+    return page_response(shown, offset=query.offset, total=total)
 
 
 async def get_run(request: Request) -> Response:
@@ -140,7 +148,6 @@ async def join_run(request: Request, query: JoinQuery) -> Response:
     return result_body(
         request,
         await services(request).run_streams.join(run, "now", only_end=True),
-        stateless="thread_id" not in request.path_params,
         cancel_on_disconnect=query.cancel_on_disconnect,
     )
 
@@ -152,7 +159,6 @@ async def join_stream(request: Request, query: StreamQuery) -> Response:
         request,
         await services(request).run_streams.join(run, cursor),
         modes=query.stream_mode,
-        stateless="thread_id" not in request.path_params,
         cancel_on_disconnect=query.cancel_on_disconnect,
     )
 
@@ -163,7 +169,7 @@ async def cancel_run(request: Request, query: CancelQuery) -> Response:
         await services(request).runs.cancel(run, query.action, query.reason)
         return Response(status_code=202)
     stream = await services(request).run_streams.cancel(run, query.action, query.reason)
-    return ended_body(request, stream, stateless="thread_id" not in request.path_params)
+    return ended_body(request, stream)
 
 
 async def cancel_runs(request: Request, body: RunsCancel, query: CancelHow) -> Response:
@@ -280,7 +286,9 @@ routes: list[Route] = [
         "/threads/{thread_id}/runs",
         list_runs,
         query=RunsQuery,
+        takes=(PREFER_EXACT,),
         returns=list[RunOut],
+        gives=(PAGINATION_TOTAL, PAGINATION_EXACT, PAGINATION_NEXT),
         summary="List a thread's runs, newest first",
     ),
     *_routes_of("/threads/{thread_id}"),

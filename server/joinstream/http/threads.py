@@ -7,8 +7,14 @@ from starlette.routing import Route
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.threads import THREAD_FIELDS, Thread
 from joinstream.errors import BadRequest, Conflict, GraphUnusable
-from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL, PREFER
-from joinstream.http.pages import only, page_response
+from joinstream.http.headers import (
+    PAGINATION_EXACT,
+    PAGINATION_NEXT,
+    PAGINATION_TOTAL,
+    PREFER_EXACT,
+    PREFER_MINIMAL,
+)
+from joinstream.http.pages import only, page_response, wants_exact_total
 from joinstream.http.parse import path_uuid
 from joinstream.http.respond import json_response, no_content
 from joinstream.http.routing import operation, operation_with_body
@@ -39,7 +45,8 @@ async def create_thread(request: Request, body: ThreadCreate) -> Response:
 
 
 async def search_threads(request: Request, body: ThreadSearch) -> Response:
-    page = await services(request).threads.search(body.query())
+    query = body.query(exact=wants_exact_total(request))
+    page = await services(request).threads.search(query)
     return page_response(page.threads, offset=body.offset, total=page.total)
 
 
@@ -94,7 +101,8 @@ routes: list[Route] = [
         search_threads,
         body=ThreadSearch,
         returns=list[Thread],
-        gives=(PAGINATION_TOTAL, PAGINATION_NEXT),
+        takes=(PREFER_EXACT,),
+        gives=(PAGINATION_TOTAL, PAGINATION_EXACT, PAGINATION_NEXT),
         summary="Search threads",
     ),
     operation_with_body(
@@ -126,7 +134,7 @@ routes: list[Route] = [
         "/threads/{thread_id}",
         patch_thread,
         body=ThreadPatch,
-        takes=(PREFER,),
+        takes=(PREFER_MINIMAL,),
         returns=Thread,
         or_else={204: None},
         summary="Merge metadata into a thread's",

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from joinstream.domain.pages import Total
 from joinstream.domain.webhooks import WebhookDelivery
 from joinstream.http.headers import PAGINATION_NEXT, PAGINATION_TOTAL
 from joinstream.http.pages import page_response
@@ -18,7 +19,7 @@ async def search_deliveries(request: Request, body: DeliverySearch) -> Response:
     page, total = await services(request).webhooks.search(
         body.wanted(), limit=body.limit, offset=body.offset
     )
-    return page_response(page, offset=body.offset, total=total)
+    return page_response(page, offset=body.offset, total=Total(total))
 
 
 async def get_delivery(request: Request) -> Response:

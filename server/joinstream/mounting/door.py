@@ -23,6 +23,7 @@ EXPOSED_HEADERS = (
     "content-location",
     "location",
     "retry-after",
+    "x-pagination-exact",
     "x-pagination-next",
     "x-pagination-total",
     "x-request-id",

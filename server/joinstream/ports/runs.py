@@ -127,6 +127,12 @@ class RunStore(Protocol):
         """Newest first."""
         ...
 
+    async def count(
+        self, thread_id: ThreadId, *, status: RunStatus | None, most: int | None
+    ) -> int:
+        """How many `search` would find, counted up to `most`."""
+        ...
+
     async def active(
         self,
         statuses: list[str],

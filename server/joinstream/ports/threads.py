@@ -8,6 +8,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.pages import Total
 from joinstream.domain.runs import ThreadStatus
 from joinstream.domain.threads import Thread, ThreadFilter, ThreadQuery, ThreadTtl, Ttl
 
@@ -16,7 +17,7 @@ class ThreadPage(NamedTuple):
     """`threads` hold the selected fields, and `extracted` when something was to be extracted."""
 
     threads: list[dict[str, Any]]
-    total: int
+    total: Total
 
 
 class LockedThread(Protocol):

@@ -16,6 +16,7 @@ from joinstream.domain.assistants import (
     system_assistant_id,
 )
 from joinstream.domain.ids import AssistantId
+from joinstream.domain.pages import Total, told_by_page
 from joinstream.errors import Conflict, NotFound, Unprocessable
 from joinstream.ports.access import Access
 from joinstream.ports.assistants import (
@@ -110,16 +111,15 @@ class Assistants:
         offset: int,
         sort_by: AssistantOrder,
         sort_order: SortDirection,
-    ) -> tuple[list[Assistant], int]:
+    ) -> tuple[list[Assistant], Total]:
         """A page, and the number of all matches. Raises NotFound for an unknown graph."""
         self._require_graph(wanted.graph_id)
         wanted = await self._as_far_as_visible(wanted, limit=limit, offset=offset)
         page = await self._assistants.search(
             wanted, limit=limit, offset=offset, sort_by=sort_by, sort_order=sort_order
         )
-        if len(page) < limit and (page or not offset):
-            return page, offset + len(page)
-        return page, await self._assistants.count(wanted)
+        told = told_by_page(len(page), limit=limit, offset=offset)
+        return page, told or Total(await self._assistants.count(wanted))
 
     async def count(self, wanted: AssistantFilter) -> int:
         """Raises NotFound for an unknown graph."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.pages import Total, counted, many, told_by_page
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import CancelAction, RunStatus, is_terminal
 from joinstream.errors import NotFound
@@ -38,10 +39,24 @@ class Runs:
         return run
 
     async def search(
-        self, thread_id: ThreadId, *, status: RunStatus | None, limit: int, offset: int
-    ) -> list[Run]:
-        """Newest first. Whether the caller may see them, its thread decides: `Threads.get`."""
-        return await self.store.search(thread_id, status=status, limit=limit, offset=offset)
+        self,
+        thread_id: ThreadId,
+        *,
+        status: RunStatus | None,
+        limit: int,
+        offset: int,
+        exact: bool,
+    ) -> tuple[list[Run], Total]:
+        """A page, newest first, and how many there are: `exact`, or counted for a while only.
+
+        Whether the caller may see them, its thread decides: `Threads.get`.
+        """
+        page = await self.store.search(thread_id, status=status, limit=limit, offset=offset)
+        told = told_by_page(len(page), limit=limit, offset=offset)
+        if told is not None:
+            return page, told
+        most = None if exact else many(limit=limit, offset=offset)
+        return page, counted(await self.store.count(thread_id, status=status, most=most), most)
 
     async def has_ended(self, run_id: RunId) -> bool:
         """Whether the run is over; one that was rolled back or deleted is."""

@@ -42,7 +42,6 @@ Checkpoint = Mapping[str, Any]
 
 log = structlog.get_logger(__name__)
 
-_CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 _FAULTS_OF_AN_UPDATE = (
     ValueError,
     TypeError,
@@ -210,18 +209,8 @@ def _require_updatable(thread: Thread) -> None:
 
 
 def _config(thread: Thread, checkpoint: Checkpoint) -> RunnableConfig:
-    configurable = {
-        key: value
-        for key, value in thread.config.get("configurable", {}).items()
-        if key not in _CHECKPOINT_KEYS
-    }
     return RunnableConfig(
-        configurable={
-            **configurable,
-            "checkpoint_ns": "",
-            **checkpoint,
-            "thread_id": str(thread.thread_id),
-        }
+        configurable={"checkpoint_ns": "", **checkpoint, "thread_id": str(thread.thread_id)}
     )
 
 

@@ -41,6 +41,11 @@ _GET = _for_caller("get", "$3")
 _ACTIVE = _for_caller("active", "$4")
 
 
+def _of_status(query: str, status: RunStatus | None) -> str:
+    """The query, for runs with this status."""
+    return _QUERIES[query].replace("{of_status}", f"status = '{status}'" if status else "true")
+
+
 def _run(row: asyncpg.Record) -> Run:
     return Run(**{name: row[name] for name in Run.__dataclass_fields__})
 
@@ -146,11 +151,16 @@ class PostgresRuns:
     async def search(
         self, thread_id: ThreadId, *, status: RunStatus | None, limit: int, offset: int
     ) -> list[Run]:
-        text = _QUERIES["search"].replace(
-            "{of_status}", f"status = '{status}'" if status else "true"
-        )
+        text = _of_status("search", status)
         rows = await self._database.fetch(text, thread_id, limit, offset)
         return [_run(row) for row in rows]
+
+    async def count(
+        self, thread_id: ThreadId, *, status: RunStatus | None, most: int | None
+    ) -> int:
+        text = _of_status("count", status)
+        count: int = await self._database.fetchval(text, thread_id, most)
+        return count
 
     async def active(
         self,

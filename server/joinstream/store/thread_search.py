@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncpg
 
+from joinstream.domain.pages import Total, counted, many, told_by_page
 from joinstream.domain.threads import THREAD_FIELDS, ThreadFilter, ThreadQuery
 from joinstream.encoding import dumps
 from joinstream.ports.threads import ThreadPage
@@ -21,9 +22,6 @@ from joinstream.store.database import Database
 from joinstream.store.lower_bounds import LowerBounds
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "thread_search.sql")
-
-_COUNTED_BEYOND_PAGE = 1000
-"""The total of a page is exact up to here; from there on it is only known to be no less."""
 
 
 class ThreadSearch:
@@ -35,6 +33,12 @@ class ThreadSearch:
 
     async def page(self, query: ThreadQuery) -> ThreadPage:
         """One page, and how many match."""
+        page = await self._found(query)
+        if page.total.exact or not query.exact:
+            return page
+        return page._replace(total=Total(await self.count(query.filter)))
+
+    async def _found(self, query: ThreadQuery) -> ThreadPage:
         if _asked(query.filter) == _served_by_index(query):
             return await self._with_total(query, await self._rows(query, "in_order"))
         if not self._matches_many(query):
@@ -60,16 +64,17 @@ class ThreadSearch:
         if matches >= _many(query):
             self._many.remember(_key(query), matches)
             return None
-        return _page(query, rows, matches) if rows else await self._with_total(query, rows)
+        return _page(query, rows, Total(matches)) if rows else await self._with_total(query, rows)
 
     async def _with_total(self, query: ThreadQuery, rows: list[asyncpg.Record]) -> ThreadPage:
         """The page, with the number of all matches, counted only when nothing else tells it."""
-        found = len(rows)
-        if found < query.limit and (found or not query.offset):
-            return _page(query, rows, query.offset + found)
-        if found and self._matches_many(query):
-            return _page(query, rows, _many(query))
-        return _page(query, rows, await self.count(query.filter, _many(query)))
+        told = told_by_page(len(rows), limit=query.limit, offset=query.offset)
+        if told is not None:
+            return _page(query, rows, told)
+        most = _many(query)
+        if rows and self._matches_many(query):
+            return _page(query, rows, counted(most, most))
+        return _page(query, rows, counted(await self.count(query.filter, most), most))
 
     def _matches_many(self, query: ThreadQuery) -> bool:
         """Whether it is remembered that so much matches."""
@@ -96,10 +101,10 @@ class ThreadSearch:
 
 
 def _many(query: ThreadQuery) -> int:
-    return query.offset + query.limit + _COUNTED_BEYOND_PAGE
+    return many(limit=query.limit, offset=query.offset)
 
 
-def _page(query: ThreadQuery, rows: Sequence[asyncpg.Record], total: int) -> ThreadPage:
+def _page(query: ThreadQuery, rows: Sequence[asyncpg.Record], total: Total) -> ThreadPage:
     wanted = query.select or list(THREAD_FIELDS)
     shown = [*wanted, "extracted"] if query.extract else wanted
     return ThreadPage([{name: row[name] for name in shown} for row in rows], total)

@@ -164,6 +164,7 @@ class _Execution:
         config = run_config(
             run,
             kwargs,
+            name=parts.project.assistant_name(run.graph_id),
             default_recursion_limit=parts.limits.default_recursion_limit,
             resuming=resuming,
         )

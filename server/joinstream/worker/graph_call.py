@@ -27,9 +27,12 @@ def graph_input(kwargs: RunKwargs, *, resuming: bool) -> Any:
 
 
 def run_config(
-    run: Run, kwargs: RunKwargs, *, default_recursion_limit: int | None, resuming: bool
+    run: Run, kwargs: RunKwargs, *, name: str, default_recursion_limit: int | None, resuming: bool
 ) -> RunnableConfig:
-    """The RunnableConfig of one attempt. Ids set by the server win over what the client sent."""
+    """The RunnableConfig of one attempt. Ids set by the server win over what the client sent.
+
+    `name` is the run's in traces, unless the client gave it one.
+    """
     asked = kwargs["config"]
     configurable = {
         **asked.get("configurable", {}),
@@ -45,7 +48,8 @@ def run_config(
             configurable.pop(key, None)
     config = RunnableConfig(
         run_id=run.run_id,
-        run_name=run.graph_id,
+        run_name=asked.get("run_name", name),
+        max_concurrency=asked.get("max_concurrency"),
         tags=list(asked.get("tags", [])),
         configurable=configurable,
         metadata={

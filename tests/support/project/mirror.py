@@ -23,6 +23,7 @@ def mirror(state: State, config: RunnableConfig) -> State:
             "configurable": {k: v for k, v in configurable.items() if not k.startswith("__")},
             "metadata": dict(config.get("metadata", {})),
             "tags": list(config.get("tags") or []),
+            "max_concurrency": config.get("max_concurrency"),
             "context": get_runtime(Context).context,
         }
     }

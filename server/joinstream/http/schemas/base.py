@@ -120,7 +120,7 @@ class _Shape:
 
 
 class RunnableConfigBody(TypedDict, total=False):
-    """What joinstream itself reads of a config; all its other keys go to the graph."""
+    """What a run heeds of a config; other keys are kept with it and do nothing."""
 
     __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]  # no field
 
@@ -128,6 +128,8 @@ class RunnableConfigBody(TypedDict, total=False):
     configurable: Object | None
     metadata: Object | None
     tags: list[str] | None
+    run_name: str | None
+    max_concurrency: Annotated[int, Field(ge=1)] | None
 
 
 def _as_client_config(given: Any) -> Any:

@@ -88,7 +88,7 @@ class ThreadSearch(ThreadCount):
         parse_extracts(paths)
         return paths
 
-    def query(self) -> ThreadQuery:
+    def query(self, *, exact: bool) -> ThreadQuery:
         return ThreadQuery(
             filter=self.wanted(),
             limit=self.limit,
@@ -97,6 +97,7 @@ class ThreadSearch(ThreadCount):
             sort_order=self.sort_order,
             select=self.select,
             extract=self._extracts(),
+            exact=exact,
         )
 
     def _extracts(self) -> list[Extract]:

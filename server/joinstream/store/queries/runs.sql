@@ -40,6 +40,12 @@ where thread_id = $1 and {of_status}
 order by created_at desc, run_id desc
 limit $2 offset $3;
 
+-- name: count
+-- How many runs a thread has, at most $2; null: all.
+select count(*) from (
+    select from runs where thread_id = $1 and {of_status} limit $2
+) as matches;
+
 -- name: active
 -- Active runs in certain statuses, of a thread and with ids unless these are null or empty, that the
 -- caller may see.
