@@ -21,6 +21,7 @@ from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
 from joinstream.errors import NotFound
 from joinstream.http.errors import UnexpectedErrors
+from joinstream.http.openapi_additions import Additions, DocumentedAuth
 from joinstream.http.parse import validated
 from joinstream.http.routing import path_params_by
 from joinstream.http.schemas.runs import RunCreate
@@ -189,6 +190,13 @@ def create_app(
     api.state.settings = settings
     api.state.open_streams = OpenStreams()
     api.state.configurable_headers = config.configurable_headers
+    api.state.openapi_additions = Additions(
+        graph_ids=project.graph_ids,
+        auth=DocumentedAuth(
+            authority.openapi.security_schemes, authority.openapi.security, authority.openapi.paths
+        ),
+        custom=custom.openapi if custom else None,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:

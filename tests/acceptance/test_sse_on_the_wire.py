@@ -99,7 +99,10 @@ async def test_the_headers_come_before_any_event(deployment: Deployment) -> None
     await deployment.http.post(f"{response.headers['content-location']}/cancel")
 
 
-@pytest.mark.parametrize("last_id", ["abc", "1-2-3", "-5", "1.5", "\u0661-\u0662"])
+@pytest.mark.parametrize(
+    "last_id",
+    ["abc", "1-2-3", "-5", "1.5", "\u0661-\u0662", f"{2**63}-0", f"1-{2**32}", "9" * 5_000],
+)
 async def test_a_last_event_id_that_is_none_of_ours_is_refused(
     deployment: Deployment, last_id: str
 ) -> None:

@@ -167,8 +167,16 @@ async def test_what_probes_and_people_look_for_is_always_the_servers(serve: Serv
 
 async def test_fastapis_own_documents_give_way(serve: Serve) -> None:
     async with serve(FASTAPI) as api:
-        assert (await api.http.get("/openapi.json")).json()["info"]["title"] == "joinstream"
+        document = (await api.http.get("/openapi.json")).json()
+        assert document["info"]["title"] == "joinstream"
         assert (await api.http.get("/")).json()["ok"] is True
+
+
+async def test_fastapis_routes_stand_in_the_document_beside_the_servers(serve: Serve) -> None:
+    async with serve(FASTAPI) as api:
+        document = (await api.http.get("/openapi.json")).json()
+        assert {"/threads/search", "/orders", "/shop/{item}"} <= document["paths"].keys()
+        assert {"Thread", "Order"} <= document["components"]["schemas"].keys()
 
 
 async def test_switched_off_documents_make_room_for_the_apps_own(serve: Serve) -> None:

@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from joinstream.http.routing import ApiRoute, leaf_routes
-from tests.support.api import Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 
 
 @pytest.mark.parametrize("path", ["/ok", "/"])
@@ -124,6 +124,39 @@ async def test_the_api_document_tells_refusals_and_headers(api: Api) -> None:
         assert schema == {"$ref": "#/components/schemas/Error"}
     assert {"Location", "Content-Location", "X-Stream-Position"} == set(creating["200"]["headers"])
     assert "headers" in spec["components"]["responses"]["Unavailable"]
+
+
+async def test_the_api_document_names_the_graphs_there_are(api: Api) -> None:
+    spec = await document(api)
+    fields = spec["components"]["schemas"]["RunCreate"]["properties"]
+    graphs = {"type": "string", "enum": list(api.project.graph_ids)}
+    assert graphs in fields["assistant_id"]["anyOf"]
+    assert (
+        graphs
+        in spec["components"]["schemas"]["AssistantCreate"]["properties"]["graph_id"]["anyOf"]
+    )
+    assert "enum" not in spec["components"]["schemas"]["Assistant"]["properties"]["graph_id"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "schemes"),
+    [
+        ({}, set()),
+        ({"api_keys": "ann:secret"}, {"key", "bearer"}),
+        ({"config": TENANTS}, {"key"}),
+    ],
+    ids=["nobody", "keys", "handlers"],
+)
+async def test_the_api_document_tells_how_to_say_who_one_is(
+    database_uri: str, settings: dict[str, Any], schemes: set[str]
+) -> None:
+    async with running_api(database_uri, **settings) as api:
+        spec = await document(api)
+    assert spec["components"].get("securitySchemes", {}).keys() == schemes
+    for path in ("/threads", "/runs/wait"):
+        secured = spec["paths"][path]["post"].get("security", [])
+        assert {name for each in secured for name in each} == schemes
+    assert "security" not in spec["paths"]["/ok"]["get"]
 
 
 async def test_the_documentation_page_needs_no_other_host(api: Api) -> None:

@@ -1,6 +1,6 @@
 """What is configured: handlers from the project, keys from a setting, or nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -28,6 +28,15 @@ class OpenApiConfig(BaseModel):
     paths: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
+_OF_API_KEYS = OpenApiConfig(
+    securitySchemes={
+        "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    },
+    security=[{"key": []}, {"bearer": []}],
+)
+
+
 class AuthConfig(BaseModel):
     """`auth` of langgraph.json. Studio gets in only where `disable_studio_auth` is false.
 
@@ -45,10 +54,11 @@ class AuthConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`authenticator` None: the server runs without auth."""
+    """`authenticator` None: the server runs without auth. `openapi` is how to say who one is."""
 
     access: Access
     authenticator: Authenticator | None = None
+    openapi: OpenApiConfig = field(default_factory=OpenApiConfig)
 
 
 def load_authority(settings: Settings, project: Project, path_params: PathParams) -> Authority:
@@ -63,7 +73,7 @@ def load_authority(settings: Settings, project: Project, path_params: PathParams
     if config.path is None:
         if keys is None:
             return Authority(OpenAccess())
-        return Authority(OpenAccess(), ApiKeys(keys.get_secret_value()))
+        return Authority(OpenAccess(), ApiKeys(keys.get_secret_value()), _OF_API_KEYS)
     if keys is not None:
         raise StartupError(
             "JOINSTREAM_API_KEYS is set and langgraph.json has auth.path: choose one of them."
@@ -84,6 +94,7 @@ def load_authority(settings: Settings, project: Project, path_params: PathParams
             allow_studio=not config.disable_studio_auth,
             path_params=path_params,
         ),
+        config.openapi,
     )
 
 

@@ -6,13 +6,16 @@ over all runs of a thread, and the id a zombie worker would use is always below 
 The same text is the SSE `id:` and the Redis stream entry id.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 from uuid import UUID
 
+MAX_EPOCH = 2**63 - 1
 MAX_K = 2**32 - 1
+_EVENT_ID = re.compile(r"([0-9]{1,19})(?:-([0-9]{0,10}))?")
 
 
 class EventId(NamedTuple):
@@ -27,12 +30,11 @@ class EventId(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "EventId":
         """Read `<epoch>-<k>`, or a bare `<epoch>` as Redis does. Raises ValueError otherwise."""
-        epoch, _, k = text.partition("-")
-        if not (epoch.isdecimal() and epoch.isascii()) or (
-            k and not (k.isdecimal() and k.isascii())
-        ):
+        matched = _EVENT_ID.fullmatch(text)
+        id = cls(int(matched[1]), int(matched[2] or 0)) if matched else None
+        if id is None or id.epoch > MAX_EPOCH or id.k > MAX_K:
             raise ValueError(f"{text!r} is not an event id; ids look like 3-17")
-        return cls(int(epoch), int(k or 0))
+        return id
 
     def before(self) -> "EventId":
         """The largest id that is smaller than this one."""

@@ -28,7 +28,7 @@ LAST_EVENT_ID = _text(
     "Last-Event-ID",
     "The id of the last event that was received, to go on after it; -1 replays from the start. "
     "Without it the stream begins now.",
-    pattern=rf"^(-1|-|0|{_EVENT_ID})?$",
+    pattern=r"^(-1|-|[0-9]{1,19}(-[0-9]{0,10})?)?$",
 )
 IDEMPOTENCY_KEY = _text(
     "Idempotency-Key",

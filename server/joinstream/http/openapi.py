@@ -61,7 +61,8 @@ class _Schemas:
         for _, operation in operations:
             if operation.body is not None:
                 wanted[id(operation.body), "validation"] = operation.body
-            for answered in (operation.returns, *operation.or_else.values()):
+            answers = (*operation.or_else.values(), *operation.or_as.values())
+            for answered in (operation.returns, *answers):
                 if answered is not None:
                     wanted[id(answered), "serialization"] = answered
         schemas, definitions = TypeAdapter.json_schemas(
@@ -125,6 +126,8 @@ def _answers(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
             answer["content"] = {operation.content: {"schema": schema}}
         elif operation.content != "application/json":
             answer["content"] = {operation.content: {"schema": {"type": "string"}}}
+        for content, type_ in operation.or_as.items():
+            answer["content"][content] = {"schema": schemas.of_answer(type_, selected=False)}
         if operation.gives:
             answer["headers"] = described_headers(operation.gives)
         answers[str(status)] = answer

@@ -40,6 +40,7 @@ class About(TypedDict, total=False):
     status: int
     or_else: Mapping[int, Any]
     content: str
+    or_as: Mapping[str, Any]
     takes: Sequence[Header]
     gives: Sequence[Header]
     raises: Sequence[type[RequestError]]
@@ -51,7 +52,8 @@ class Operation:
     """What the API document says of a route.
 
     `returns` is any type pydantic can describe, None for an answer without a body, and `or_else`
-    has those of other good statuses; `content` is the media type of the answer. `takes` and `gives`
+    has those of other good statuses; `content` is the media type of the answer, and `or_as` has the
+    types of those it may have instead. `takes` and `gives`
     are headers, `raises` the refusals that do not follow from what the route takes. What is
     `public` is open to those who are nobody.
     """
@@ -64,6 +66,7 @@ class Operation:
     status: int = 200
     or_else: Mapping[int, Any] = field(default_factory=dict)
     content: str = "application/json"
+    or_as: Mapping[str, Any] = field(default_factory=dict)
     takes: Sequence[Header] = ()
     gives: Sequence[Header] = ()
     raises: Sequence[type[RequestError]] = ()

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from joinstream import __version__
 from joinstream.errors import Unavailable
 from joinstream.http.openapi import openapi_document
+from joinstream.http.openapi_additions import Additions
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes, operation
 from joinstream.http.schemas.base import Query
@@ -81,7 +82,9 @@ async def info(request: Request) -> Response:
 async def openapi(request: Request) -> Response:
     state = request.app.state
     if not hasattr(state, "openapi"):
-        state.openapi = openapi_document(request.app.routes, request.scope.get("root_path", ""))
+        document = openapi_document(request.app.routes, request.scope.get("root_path", ""))
+        additions: Additions = state.openapi_additions
+        state.openapi = additions.to(document)
     return json_response(state.openapi)
 
 
@@ -122,6 +125,7 @@ routes: list[Route] = [
         metrics,
         query=MetricsQuery,
         content="text/plain",
+        or_as={"application/json": dict[str, Any]},
         summary="What the server counts, for Prometheus",
         public=True,
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from langgraph.store.base import BaseStore, Op, Result, TTLConfig
 
-from joinstream.errors import Unavailable
+from joinstream.errors import Unavailable, Unprocessable
 from joinstream.item_store.config import TtlConfig
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PostgresItemStore(BaseStore):
         self._resources = AsyncExitStack()
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Raises Unavailable when Postgres is away."""
+        """Raises Unavailable when Postgres is away, Unprocessable for what it cannot hold."""
         store = self._opened or await self._open()
         import psycopg
 
@@ -49,6 +49,8 @@ class PostgresItemStore(BaseStore):
             return await store.abatch(ops)
         except psycopg.OperationalError as error:
             raise Unavailable("The store cannot reach its database.") from error
+        except psycopg.DataError as error:
+            raise Unprocessable(f"The store cannot take this: {error}.") from error
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """From a thread of its own only. Raises RuntimeError on the event loop."""

@@ -67,7 +67,7 @@ class CronPatch(CronCreate):
 class CronCount(Body):
     """All that is given must hold; `metadata` is matched by containment."""
 
-    assistant_id: str | None = None
+    assistant_id: Annotated[str, Field(min_length=1)] | None = None
     thread_id: Id | None = None
     enabled: bool | None = None
     metadata: Object | None = None

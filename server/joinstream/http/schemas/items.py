@@ -1,6 +1,6 @@
 """Bodies and queries of the store's routes."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -27,12 +27,14 @@ def _by_dots(given: Any) -> Any:
 
 
 class ItemPut(Body):
-    """An item. `ttl` is in minutes; `index` names the paths to search by, or is false for none."""
+    """An item. `ttl` is in minutes; `index` names the paths to search by, or is false for none.
+    True leaves it to the store.
+    """
 
     namespace: Namespace
     key: Key
     value: Object
-    index: Literal[False] | list[str] | None = None
+    index: bool | list[str] | None = None
     ttl: Annotated[float | int, Field(gt=0)] | None = None
 
 
@@ -67,6 +69,6 @@ class NamespaceSearch(Body):
 
     prefix: Prefix | None = None
     suffix: Prefix | None = None
-    max_depth: Annotated[int, Field(ge=1)] | None = None
+    max_depth: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     limit: Limit = 100
     offset: Offset = 0
