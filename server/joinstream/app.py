@@ -47,6 +47,7 @@ from joinstream.services.items import Items
 from joinstream.services.run_creation import LocalWorker, ResolveAssistant, RunCreation
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
+from joinstream.services.set_aside import SetAsideRuns
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
@@ -106,6 +107,7 @@ def make_services(
         thread_states=thread_states,
         run_creation=run_creation,
         runs=run_service,
+        set_aside_runs=SetAsideRuns(backends.runs, bus.signals, access),
         run_streams=RunStreams(
             run_creation,
             run_service,

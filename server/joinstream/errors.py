@@ -24,6 +24,7 @@
         ├── RunInterrupted        cancel with action interrupt
         ├── RunRolledBack         cancel with action rollback
         ├── RunTimedOut           the run used up its time
+        ├── RunSetAside           the run used up its attempts
         └── RunHandedBack         the worker drains; another one goes on
 """
 
@@ -146,6 +147,10 @@ class RunRolledBack(RunStopped):
 
 class RunTimedOut(RunStopped):
     """The run was executing for longer than its timeout, or than BG_JOB_TIMEOUT_SECS."""
+
+
+class RunSetAside(RunStopped):
+    """Worker after worker died of the run: it fails, and waits for somebody to retry it."""
 
 
 class RunHandedBack(RunStopped):

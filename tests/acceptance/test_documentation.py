@@ -142,9 +142,11 @@ def check_variable(assignment: str) -> None:
 
 
 def check_joinstream(arguments: list[str]) -> None:
-    name, *options = arguments
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]  # a group
-    command.make_context(name, options)
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        name, *arguments = arguments
+        command = command.commands[name]
+    command.make_context(name, arguments)
 
 
 def check_make(arguments: list[str]) -> None:

@@ -119,6 +119,9 @@ CELLS: dict[str, Cell] = {
     "GET /threads/{thread_id}/runs/{run_id}/join": Cell(200, 404),
     "GET /threads/{thread_id}/runs/{run_id}/stream": Cell(200, 404),
     "POST /threads/{thread_id}/runs/{run_id}/cancel": Cell(202, 404, path_ids=WAITING),
+    "POST /threads/{thread_id}/runs/{run_id}/retry": Cell(409, 404),
+    "GET /runs/set-aside": Cell(200, 200),
+    "POST /runs/{run_id}/retry": Cell(409, 404, path_ids=STATELESS),
     "POST /runs": Cell(200, 404, run_of_anns_assistant),
     "POST /runs/stream": Cell(200, 404, run_of_anns_assistant),
     "POST /runs/wait": Cell(200, 404, run_of_anns_assistant),
@@ -318,6 +321,25 @@ async def test_cancelling_everything_reaches_only_ones_own(api: Api, things: Thi
     run = (await api.http.get(f"/runs/{mine['run_id']}", headers=BOB)).json()
     assert run["status"] == "interrupted"
     assert await what_ann_has(api, things) == before
+
+
+async def test_runs_that_were_set_aside_are_listed_for_their_owner_alone(
+    api: Api, things: Things
+) -> None:
+    """One of a thread, one stateless."""
+    run_ids = [things.run_id, things.stateless_run_id]
+    await api.backends.pool.execute(
+        "update runs set status = 'error', set_aside_at = now() where run_id = any($1::uuid[])",
+        run_ids,
+    )
+    anns = await api.http.get("/runs/set-aside?limit=1000", headers=ANN)
+    assert {run["run_id"] for run in anns.json()} >= set(run_ids)
+    assert anns.headers["x-pagination-total"] == str(len(anns.json()))
+    bobs = await api.http.get("/runs/set-aside", headers=BOB)
+    assert (bobs.json(), bobs.headers["x-pagination-total"]) == ([], "0")
+    for path in (f"/threads/{things.thread_id}/runs/{run_ids[0]}", f"/runs/{run_ids[1]}"):
+        assert (await api.http.post(f"{path}/retry", headers=BOB)).status_code == 404
+        assert (await api.http.post(f"{path}/retry", headers=ANN)).status_code == 200
 
 
 async def test_deleting_an_assistant_leaves_the_threads_of_others(api: Api) -> None:

@@ -11,8 +11,12 @@ import asyncpg
 import orjson
 import pytest
 
+from joinstream.domain.caps import Caps
 from joinstream.domain.ids import new_thread_id
+from joinstream.ports.runs import Claimant
+from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
+from joinstream.store.runs import PostgresRuns
 from tests.support.postgres import PostgresForTests
 
 PENDING = 100_000
@@ -75,7 +79,10 @@ async def pages_touched(pool: asyncpg.Pool, query: str, *arguments: Any) -> int:
 @pytest.mark.parametrize(
     "query",
     [
-        "select * from claim_runs_v1('worker', 10, 30, '{echo}')",
+        "select * from claim_runs_v2('worker', 10, 30, '{echo}')",
+        "select * from claim_capped_runs_v1('worker', 10, 30, '{echo}', '{\"assistant\": 1}', '[]')",
+        "select open_held_lanes_v1('{\"assistant\": 1}')",
+        "select * from runs where set_aside_at is not null order by set_aside_at desc limit 10",
         "select * from take_over_runs_v1('worker', 10, 30, '{echo}', true)",
         f"select * from runs where thread_id = '{UUID(int=0)}' order by created_at desc limit 10",
         "select cancel_run_v1(gen_random_uuid(), 'interrupt', 'test')",
@@ -88,7 +95,71 @@ async def test_a_long_queue_is_never_scanned(pool: asyncpg.Pool, query: str) -> 
 
 async def test_a_backlog_of_one_thread_is_passed_over_by_the_index(pool: asyncpg.Pool) -> None:
     claimed = await pool.fetch(
-        "select thread_id, temporary from claim_runs_v1('worker', 10, 30, '{echo}')"
+        "select thread_id, temporary from claim_runs_v2('worker', 10, 30, '{echo}')"
     )
     assert len(claimed) == 10
     assert all(row["temporary"] for row in claimed)
+
+
+BUSY = UUID(int=0xB)
+MODEST = UUID(int=0xC)
+ALICE = Claimant("alice", 30, ("echo",), Caps(per_assistant=1, per_user=2))
+
+
+@pytest.fixture
+async def capped(postgres: PostgresForTests) -> AsyncIterator[asyncpg.Pool]:
+    """As many runs of one capped assistant as there can be, nobody having looked at them yet; one
+    more of it executes, and behind them all waits one of another, of a lower priority."""
+    pool = await create_pool(await postgres.fresh_database())
+    await pool.execute(
+        """
+        insert into runs (run_id, thread_id, temporary, assistant_id, graph_id, user_id,
+                          kwargs, run_after)
+        select gen_random_uuid(), gen_random_uuid(), true, $1, 'echo', (n % 1000)::text, '{}',
+               now() - interval '1 day' + n * interval '1 ms'
+        from generate_series(1, $2::int) as n
+        """,
+        BUSY,
+        PENDING,
+    )
+    await pool.execute(
+        """
+        insert into runs (run_id, thread_id, temporary, assistant_id, graph_id, status, epoch,
+                          priority, user_id, kwargs, lease_until)
+        values ($1, $1, true, $1, 'echo', 'running', 1, 0, 'somebody', '{}', 'infinity'),
+               ($2, $2, true, $2, 'echo', 'pending', 0, -1, 'modest', '{}', null)
+        """,
+        BUSY,
+        MODEST,
+    )
+    await pool.execute("analyze")
+    yield pool
+    await pool.close()
+
+
+CLAIM = """select * from claim_capped_runs_v1(
+    'worker', 10, 30, '{echo}', '{"assistant": 1, "user": 2}', $1::jsonb)"""
+A_LOOK_PAGES = 30_000
+"""A claim looks at 500 runs, and what it holds is written to every index of the table."""
+
+
+async def test_a_backlog_of_a_capped_assistant_hides_nobody_and_costs_nobody(
+    capped: asyncpg.Pool,
+) -> None:
+    runs = PostgresRuns(Database(capped))
+    first_look = await pages_touched(capped, CLAIM, [])
+    assert first_look < A_LOOK_PAGES
+    claimed = await runs.claim(ALICE, 10)
+    assert [run.assistant_id for run in claimed] == [MODEST]
+
+    held = await capped.fetchval("select count(*) from runs where held_by is not null")
+    assert held == PENDING
+    await capped.execute("vacuum analyze runs")
+    assert await pages_touched(capped, CLAIM, []) < ENOUGH_PAGES
+    await capped.execute("update runs set status = 'success' where status = 'running'")
+    ended = [{"assistant_id": str(BUSY), "user_id": "somebody", "concurrency_key": None}]
+    assert await pages_touched(capped, CLAIM, ended) < ENOUGH_PAGES
+    assert (
+        await pages_touched(capped, "select open_held_lanes_v1('{\"assistant\": 1}')")
+        < ENOUGH_PAGES
+    )

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from joinstream.domain.ids import new_thread_id
+from joinstream.domain.run_record import NewRun, Run
 from joinstream.ports.runs import Ending
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
@@ -239,6 +240,112 @@ async def test_a_run_that_is_handed_back_has_spent_no_attempt_but_a_new_epoch(
     (again,) = await runs.claim(BOB, 5)
     assert (again.attempt, again.epoch) == (1, created.run.epoch + 1)
     assert (await runs.finish(created.run, SUCCESS)).outcome == "lost"
+
+
+async def test_what_has_begun_goes_on_before_a_later_run_of_its_thread_whatever_the_priority(
+    runs: PostgresRuns, pool: asyncpg.Pool
+) -> None:
+    thread_id = new_thread_id()
+    begun = new_run(thread_id)
+    first = (await runs.create(begun, ALICE)).run
+    assert first is not None
+    urgent = new_run(thread_id, delay_seconds=3600, priority=9)
+    await runs.create(urgent, None)
+    await pool.execute("update runs set run_after = now() where run_id = $1", urgent.run_id)
+    await runs.release(first)
+
+    (again,) = await runs.claim(BOB, 5)
+    assert again.run_id == begun.run_id
+    await runs.finish(again, SUCCESS)
+    assert [run.run_id for run in await runs.claim(BOB, 5)] == [urgent.run_id]
+
+
+async def test_runs_are_claimed_by_priority_then_age(runs: PostgresRuns) -> None:
+    wanted = [new_run(priority=priority) for priority in (0, 5, -5, 5)]
+    for new in wanted:
+        await runs.create(new, None)
+    claimed = [run.run_id for run in await runs.claim(ALICE, 5)]
+    assert claimed == [wanted[place].run_id for place in (1, 3, 0, 2)]
+
+
+def used_up() -> Ending:
+    error = {"error": "RuntimeError", "message": "the worker died"}
+    return Ending("error", error=error, thread_error=error, set_aside=True)
+
+
+async def set_aside(runs: PostgresRuns, new: NewRun, attempts: int = 5) -> Run:
+    """The run as its last worker had it."""
+    run = (await runs.create(new, ALICE)).run
+    assert run is not None
+    for _ in range(attempts - 1):
+        await runs.renew([(run.run_id, run.epoch)], -1)
+        (run,) = await runs.take_over(BOB, 1)
+    assert (await runs.finish(run, used_up())).outcome == "finished"
+    return run
+
+
+async def test_a_run_that_was_set_aside_is_retried_with_all_its_attempts(
+    runs: PostgresRuns, pool: asyncpg.Pool
+) -> None:
+    new = new_run(new_thread_id())
+    ended = await set_aside(runs, new)
+    (found,) = await runs.set_aside(None, limit=10, offset=0)
+    assert (found.run_id, found.status, found.attempt) == (new.run_id, "error", 5)
+    assert await thread_status(pool, new.thread_id) == "error"
+
+    assert await runs.retry(new.run_id) == "retried"
+    assert await thread_status(pool, new.thread_id) == "busy"
+    assert await runs.set_aside(None, limit=10, offset=0) == []
+    (again,) = await runs.claim(ALICE, 5)
+    assert (again.attempt, again.tries, again.epoch) == (6, 1, ended.epoch + 1)
+    assert (again.error, again.ended_at) == (None, None)
+    await runs.finish(again, SUCCESS)
+    assert await thread_status(pool, new.thread_id) == "idle"
+
+
+async def test_only_what_was_set_aside_can_be_retried(runs: PostgresRuns) -> None:
+    new = new_run(new_thread_id())
+    run = (await runs.create(new, ALICE)).run
+    assert run is not None
+    assert await runs.retry(new.run_id) == "not_set_aside"
+    await runs.finish(run, Ending("error", error={"error": "E", "message": "m"}))
+    assert await runs.retry(new.run_id) == "not_set_aside"
+    assert await runs.retry(new_run().run_id) == "missing"
+    await set_aside(runs, other := new_run(new_thread_id()))
+    assert await runs.retry(other.run_id) == "retried"
+    assert await runs.retry(other.run_id) == "not_set_aside"
+
+
+async def test_a_run_whose_thread_has_moved_on_is_not_retried(runs: PostgresRuns) -> None:
+    new = new_run(new_thread_id())
+    await set_aside(runs, new)
+    later = new_run(new.thread_id)
+    await runs.create(later, None)
+    (executing,) = await runs.claim(ALICE, 5)
+    assert await runs.retry(new.run_id) == "overtaken"
+    await runs.finish(executing, Ending("rollback"))
+    assert await runs.retry(new.run_id) == "overtaken"
+
+
+async def test_a_retried_run_goes_before_what_waits_on_its_thread(
+    runs: PostgresRuns, pool: asyncpg.Pool
+) -> None:
+    new = new_run(new_thread_id())
+    await set_aside(runs, new)
+    await runs.create(waiting := new_run(new.thread_id, priority=9), None)
+    assert await runs.retry(new.run_id) == "retried"
+    (first,) = await runs.claim(ALICE, 5)
+    assert first.run_id == new.run_id
+    await runs.finish(first, SUCCESS)
+    assert [run.run_id for run in await runs.claim(ALICE, 5)] == [waiting.run_id]
+
+
+async def test_a_stateless_run_that_was_set_aside_is_not_swept(runs: PostgresRuns) -> None:
+    new = new_run()
+    await set_aside(runs, new)
+    await runs.sweep(0, 0, 100)
+    assert await runs.retry(new.run_id) == "retried"
+    assert [run.run_id for run in await runs.claim(ALICE, 5)] == [new.run_id]
 
 
 async def test_a_missing_thread_is_reported_unless_it_may_be_created(runs: PostgresRuns) -> None:

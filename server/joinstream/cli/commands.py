@@ -148,6 +148,35 @@ def storage(
     raise typer.Exit(run_storage(config, top=top, dry_run=dry_run))
 
 
+runs = typer.Typer(
+    help="Find and retry the runs that were set aside because worker after worker died of them.",
+    no_args_is_help=True,
+)
+app.add_typer(runs, name="runs")
+
+
+@runs.command("set-aside")
+def set_aside(
+    limit: Annotated[int, typer.Option(min=1, help="How many of the latest to list.")] = 20,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """List the runs in the database of DATABASE_URI that were set aside."""
+    from joinstream.cli.runs import list_set_aside
+
+    raise typer.Exit(list_set_aside(config, limit=limit))
+
+
+@runs.command()
+def retry(
+    run_ids: Annotated[list[UUID], typer.Argument(help="Runs that were set aside.", metavar="RUN")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Put runs back into the queue, with new attempts, to go on from their last checkpoints."""
+    from joinstream.cli.runs import retry_runs
+
+    raise typer.Exit(retry_runs(config, run_ids))
+
+
 @app.command("import")
 def import_threads(
     source: Annotated[

@@ -4,17 +4,16 @@ import asyncio
 from pathlib import Path
 
 from joinstream.backends import database_uri
+from joinstream.cli.operators import operator_settings
 from joinstream.item_store.config import ItemStoreConfig, item_store_config
 from joinstream.item_store.tables import make_tables, missing_tables
-from joinstream.processes.preparation import read_settings
 from joinstream.project import read_config
-from joinstream.settings import Settings, load_settings
 from joinstream.store.migrate import migrate, pending
 
 
 def run_migrate(config: Path, *, check_only: bool) -> int:
     """Apply, or only list, what is missing; the exit code. Raises StartupError."""
-    uri, tables = database_uri(_settings(config)), _item_store(config)
+    uri, tables = database_uri(operator_settings(config)), _item_store(config)
     if check_only:
         missing = asyncio.run(_pending(uri, tables))
         _print_each("pending", missing)
@@ -33,11 +32,6 @@ async def _pending(uri: str, tables: ItemStoreConfig) -> list[str]:
 
 def _item_store(config: Path) -> ItemStoreConfig:
     return item_store_config(read_config(config)) if config.exists() else ItemStoreConfig()
-
-
-def _settings(config: Path) -> Settings:
-    """A project may set DATABASE_URI, but none is needed to migrate."""
-    return read_settings(config) if config.exists() else load_settings()
 
 
 def _print_each(what: str, names: list[str]) -> None:

@@ -9,13 +9,11 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from joinstream.backends import database_uri
+from joinstream.cli.operators import operator_pool, operator_settings
 from joinstream.domain.retention import Log
-from joinstream.processes.preparation import read_settings, require_migrated
-from joinstream.settings import Settings, ThreadTtlConfig, load_settings
+from joinstream.settings import Settings, ThreadTtlConfig
 from joinstream.store.database import Database
 from joinstream.store.log_retention import PostgresLogRetention
-from joinstream.store.pool import create_pool
 from joinstream.store.storage import Due, StorageReport, TableSize, ThreadSize
 
 LOG_NAMES: dict[Log, str] = {
@@ -35,20 +33,12 @@ def run_storage(config: Path, *, top: int, dry_run: bool) -> int:
 
     Returns the exit code. Raises StartupError.
     """
-    settings = read_settings(config) if config.exists() else load_settings()
-    return asyncio.run(_print_report(settings, top, dry_run=dry_run))
+    return asyncio.run(_print_report(operator_settings(config), top, dry_run=dry_run))
 
 
 async def _print_report(settings: Settings, top: int, *, dry_run: bool) -> int:
-    await require_migrated(database_uri(settings))
-    pool = await create_pool(
-        database_uri(settings),
-        max_size=1,
-        application_name="joinstream storage",
-        prepared_statements=settings.prepared_statements,
-    )
     console = Console()
-    try:
+    async with operator_pool(settings, "storage") as pool:
         report = StorageReport(pool)
         if dry_run:
             console.print(_sweep(await report.due(settings.keep_checkpoints), settings))
@@ -56,8 +46,6 @@ async def _print_report(settings: Settings, top: int, *, dry_run: bool) -> int:
         else:
             console.print(_tables(await report.tables()))
             console.print(_threads(await report.biggest_threads(top)))
-    finally:
-        await pool.close()
     return 0
 
 

@@ -11,7 +11,10 @@ from joinstream.domain.runs import CancelAction, MultitaskStrategy, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One row of `runs`. `kwargs` is what the client asked for, in the official server's keys."""
+    """One row of `runs`. `kwargs` is what the client asked for, in the official server's keys.
+
+    `set_aside_at`: when it failed because its attempts were used up; None when it did not.
+    """
 
     run_id: RunId
     thread_id: ThreadId
@@ -20,12 +23,14 @@ class Run:
     graph_id: str
     status: RunStatus
     attempt: int
+    forgiven_attempts: int
     epoch: int
     cancel_action: CancelAction | None
     cancel_reason: str | None
     multitask_strategy: MultitaskStrategy
     priority: int
     concurrency_key: str | None
+    user_id: str | None
     timeout_seconds: float | None
     kwargs: dict[str, Any]
     metadata: dict[str, Any]
@@ -35,6 +40,17 @@ class Run:
     updated_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    set_aside_at: datetime | None
+
+    @property
+    def end_epoch(self) -> int:
+        """The first epoch in which it can end, or has: any end before was undone by a retry."""
+        return self.epoch + 1 if self.status == "pending" else self.epoch
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count towards the limit: those since it was created, or last retried."""
+        return self.attempt - self.forgiven_attempts
 
 
 @dataclass(frozen=True, slots=True)

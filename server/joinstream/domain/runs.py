@@ -5,6 +5,8 @@
     pending ──claim──► running ──► success | error | timeout | interrupted
        │                  │
        └── cancel ──► interrupted          a rollback deletes the run instead
+
+A run that is set aside has status error, and goes back to pending when it is retried.
 """
 
 from typing import Literal, get_args
@@ -27,7 +29,7 @@ LEGAL_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
     # back to pending: the worker drained and handed the run back
     "running": TERMINAL | {"pending", "running"},
     "success": frozenset(),
-    "error": frozenset(),
+    "error": frozenset({"pending"}),
     "timeout": frozenset(),
     "interrupted": frozenset(),
 }

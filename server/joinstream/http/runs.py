@@ -69,14 +69,15 @@ def _thread_id(request: Request) -> ThreadId | None:
     return ThreadId(path_uuid(request, "thread_id")) if "thread_id" in request.path_params else None
 
 
-async def _run(request: Request, to: RunPurpose = "read") -> Run:
+async def requested_run(request: Request, to: RunPurpose = "read") -> Run:
+    """The run in the path, if the caller may do this to it."""
     run_id = RunId(path_uuid(request, "run_id"))
     return await services(request).runs.get(_thread_id(request), run_id, to)
 
 
 async def _run_to_join(request: Request, query: JoinQuery) -> Run:
-    run = await _run(request)
-    return await _run(request, "update") if query.cancel_on_disconnect else run
+    run = await requested_run(request)
+    return await requested_run(request, "update") if query.cancel_on_disconnect else run
 
 
 async def create_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
@@ -135,11 +136,11 @@ async def list_runs(request: Request, query: RunsQuery) -> Response:
 
 
 async def get_run(request: Request) -> Response:
-    return json_response(run_as_json(await _run(request)))
+    return json_response(run_as_json(await requested_run(request)))
 
 
 async def delete_run(request: Request) -> Response:
-    await services(request).runs.delete(await _run(request, "delete"))
+    await services(request).runs.delete(await requested_run(request, "delete"))
     return no_content()
 
 
@@ -164,7 +165,7 @@ async def join_stream(request: Request, query: StreamQuery) -> Response:
 
 
 async def cancel_run(request: Request, query: CancelQuery) -> Response:
-    run = await _run(request, "update")
+    run = await requested_run(request, "update")
     if not query.wait:
         await services(request).runs.cancel(run, query.action, query.reason)
         return Response(status_code=202)

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
-from joinstream.http import assistants, crons, items, runs, system, thread_state, threads, webhooks
+from joinstream.http import (
+    assistants,
+    crons,
+    items,
+    runs,
+    set_aside,
+    system,
+    thread_state,
+    threads,
+    webhooks,
+)
 from joinstream.mounting.config import HttpConfig
 
 
@@ -24,7 +34,7 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
     if not config.disable_threads:
         guarded += [*threads.routes, *thread_state.routes]
     if not config.disable_runs:
-        guarded += [*crons.routes, *runs.routes]
+        guarded += [*crons.routes, *set_aside.routes, *runs.routes]
     if not config.disable_store:
         guarded += items.routes
     if not config.disable_webhooks:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from joinstream.domain.access import Filter
+from joinstream.domain.caps import Caps
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
@@ -12,11 +13,13 @@ from joinstream.domain.runs import CancelAction, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """A worker as the queue sees it, how long its leases are, and which graphs it has."""
+    """A worker as the queue sees it: how long its leases are, which graphs it has, and what caps
+    there are."""
 
     worker: str
     lease_seconds: float
     graph_ids: tuple[str, ...]
+    caps: Caps | None = None
 
 
 class Created(NamedTuple):
@@ -72,7 +75,8 @@ class Ending:
     """Everything that is written when a run ends.
 
     `status` `rollback` deletes the run. `values` and `interrupts` are the thread's, None to leave
-    them. `more_to_do`: the thread's last checkpoint has next nodes.
+    them. `more_to_do`: the thread's last checkpoint has next nodes. `set_aside`: it is an error
+    because the run's attempts are used up.
     """
 
     status: Literal["success", "error", "timeout", "interrupted", "rollback"]
@@ -82,6 +86,7 @@ class Ending:
     interrupts: dict[str, Any] | None = None
     more_to_do: bool = False
     thread_error: dict[str, Any] | None = None
+    set_aside: bool = False
 
 
 class QueueFigures(NamedTuple):
@@ -151,6 +156,18 @@ class RunStore(Protocol):
         self, run_id: RunId, action: CancelAction, reason: str
     ) -> Literal["missing", "ended", "cancelled", "requested"]: ...
 
+    async def set_aside(self, visible: Filter, *, limit: int, offset: int) -> list[Run]:
+        """Runs that were set aside, newest first."""
+        ...
+
+    async def count_set_aside(self, visible: Filter) -> int: ...
+
+    async def retry(
+        self, run_id: RunId
+    ) -> Literal["missing", "not_set_aside", "overtaken", "retried"]:
+        """Put a run that was set aside back into the queue; the outcomes: see `retry_run_v1`."""
+        ...
+
     async def delete_ended(self, run_id: RunId) -> bool:
         """Delete a run that is over. False when it is active or unknown."""
         ...
@@ -159,7 +176,19 @@ class RunStore(Protocol):
 class RunQueue(Protocol):
     """The worker's side. Every write is fenced by (run_id, epoch)."""
 
-    async def claim(self, claimant: Claimant, slots: int) -> list[Run]: ...
+    async def claim(self, claimant: Claimant, slots: int, ended: Sequence[Run] = ()) -> list[Run]:
+        """Claim due runs, within the claimant's caps.
+
+        `ended`: runs that have ended here since the last claim, and so make room.
+        """
+        ...
+
+    async def open_held(self, claimant: Claimant) -> int:
+        """Let go on what caps hold without need; how many runs.
+
+        For the clock: `claim` does the same for the runs it is told of.
+        """
+        ...
 
     async def take_over(self, claimant: Claimant, slots: int, *, idle: bool = True) -> list[Run]:
         """Claim runs whose lease has expired.

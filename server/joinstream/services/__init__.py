@@ -18,6 +18,7 @@ from joinstream.services.items import Items
 from joinstream.services.run_creation import RunCreation
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
+from joinstream.services.set_aside import SetAsideRuns
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
@@ -34,6 +35,7 @@ class Services:
     thread_states: ThreadStates
     run_creation: RunCreation
     runs: Runs
+    set_aside_runs: SetAsideRuns
     run_streams: RunStreams
     crons: Crons
     cron_scheduler: CronScheduler

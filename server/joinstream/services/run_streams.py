@@ -141,5 +141,6 @@ class RunStreams:
             heartbeat=self.heartbeat_seconds,
             is_new=is_new,
             log_patience=0 if only_end else None,
+            end_epoch=run.end_epoch,
         )
         return RunStream(run, cursor, items, stack)

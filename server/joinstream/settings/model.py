@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from joinstream.domain.caps import Caps
 from joinstream.domain.retention import Log
 from joinstream.domain.threads import Ttl
 from joinstream.domain.webhooks import signing_key
@@ -228,6 +229,25 @@ class Runs(_Section):
         description="""Most runs of one authenticated user that may be pending at a time; one more
         is refused with 429 and `Retry-After`. Unset: any number.""",
     )
+    max_running_per_assistant: PositiveInt | None = variable(
+        "JOINSTREAM_MAX_RUNNING_PER_ASSISTANT",
+        default=None,
+        description="""Runs of one assistant that execute at a time, on all workers together; the
+        others wait without holding up anybody. Like the next two, it must be the same for every
+        process. Unset: any number.""",
+    )
+    max_running_per_user: PositiveInt | None = variable(
+        "JOINSTREAM_MAX_RUNNING_PER_USER",
+        default=None,
+        description="""The same for runs of one user, by the identity that authentication gave.
+        Unset: any number.""",
+    )
+    max_running_per_key: PositiveInt | None = variable(
+        "JOINSTREAM_MAX_RUNNING_PER_KEY",
+        default=None,
+        description="""The same for runs that were created with the same `concurrency_key`. Unset:
+        any number.""",
+    )
     lease_seconds: PositiveFloat = variable(
         "JOINSTREAM_LEASE_SECONDS",
         default=30.0,
@@ -246,6 +266,14 @@ class Runs(_Section):
         description="""Seconds between a worker's looks at the queue when nothing wakes it; only
         matters when a wake-up was lost.""",
     )
+
+    @property
+    def caps(self) -> Caps | None:
+        """How many runs may execute at a time; None when nothing is said about it."""
+        caps = Caps(
+            self.max_running_per_assistant, self.max_running_per_user, self.max_running_per_key
+        )
+        return caps if caps.by_kind() else None
 
     @model_validator(mode="after")
     def _one_renewal_may_fail(self) -> Self:

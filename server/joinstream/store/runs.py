@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from joinstream.domain.access import Filter
+from joinstream.domain.caps import Caps
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
@@ -39,6 +40,8 @@ def _for_caller(query: str, filter: str) -> str:
 _NEW_RUN_FIELDS = tuple(field.name for field in fields(NewRun) if field.name != "visible")
 _GET = _for_caller("get", "$3")
 _ACTIVE = _for_caller("active", "$4")
+_SET_ASIDE = _for_caller("set_aside", "$1")
+_COUNT_SET_ASIDE = _for_caller("count_set_aside", "$1")
 
 
 def _of_status(query: str, status: RunStatus | None) -> str:
@@ -53,6 +56,15 @@ def _run(row: asyncpg.Record) -> Run:
 def _document(new: NewRun) -> dict[str, Any]:
     """The run as a `new_run_v2`."""
     return {name: getattr(new, name) for name in _NEW_RUN_FIELDS}
+
+
+def _capped_by(run: Run) -> dict[str, Any]:
+    """What `claim_capped_runs_v1` finds the run's lanes by."""
+    return {
+        "assistant_id": run.assistant_id,
+        "user_id": run.user_id,
+        "concurrency_key": run.concurrency_key,
+    }
 
 
 def _id_in(error: asyncpg.UniqueViolationError) -> RunId | None:
@@ -183,11 +195,58 @@ class PostgresRuns:
         outcome = await self._database.fetchval(_QUERIES["cancel"], run_id, action, reason)
         return outcome
 
+    async def set_aside(self, visible: Filter, *, limit: int, offset: int) -> list[Run]:
+        rows = await self._database.fetch(_SET_ASIDE, visible, limit, offset)
+        return [_run(row) for row in rows]
+
+    async def count_set_aside(self, visible: Filter) -> int:
+        count: int = await self._database.fetchval(_COUNT_SET_ASIDE, visible)
+        return count
+
+    async def retry(
+        self, run_id: RunId
+    ) -> Literal["missing", "not_set_aside", "overtaken", "retried"]:
+        outcome: Literal["missing", "not_set_aside", "overtaken", "retried"]
+        outcome = await self._database.fetchval(_QUERIES["retry"], run_id)
+        return outcome
+
     async def delete_ended(self, run_id: RunId) -> bool:
         return await self._database.fetchval(_QUERIES["delete_ended"], run_id) is not None
 
-    async def claim(self, claimant: Claimant, slots: int) -> list[Run]:
-        return await self._claim("claim", claimant, slots)
+    async def claim(self, claimant: Claimant, slots: int, ended: Sequence[Run] = ()) -> list[Run]:
+        if claimant.caps is None:
+            return await self._claim("claim", claimant, slots)
+        run_ids = await self._claim_capped(
+            claimant, claimant.caps, slots, [_capped_by(run) for run in ended]
+        )
+        if not run_ids:
+            return []
+        rows = await self._database.fetch(_QUERIES["claimed"], run_ids, claimant.worker)
+        return [_run(row) for row in rows]
+
+    async def _claim_capped(
+        self, claimant: Claimant, caps: Caps, slots: int, ended: list[dict[str, Any]]
+    ) -> list[RunId]:
+        claimed: list[RunId] = []
+        more = True
+        while more and not claimed:
+            ((run_ids, more),) = await self._database.fetch(
+                _QUERIES["claim_capped"],
+                claimant.worker,
+                slots,
+                claimant.lease_seconds,
+                claimant.graph_ids,
+                caps.by_kind(),
+                ended,
+            )
+            claimed = run_ids
+        return claimed
+
+    async def open_held(self, claimant: Claimant) -> int:
+        opened: int = await self._database.fetchval(
+            _QUERIES["open_held"], (claimant.caps or Caps()).by_kind()
+        )
+        return opened
 
     async def take_over(self, claimant: Claimant, slots: int, *, idle: bool = True) -> list[Run]:
         return await self._claim("take_over", claimant, slots, idle)
@@ -228,6 +287,7 @@ class PostgresRuns:
             ending.interrupts,
             ending.more_to_do,
             ending.thread_error,
+            ending.set_aside,
         )
         return Finished(row["outcome"], _cancel_request(row), bool(row["work_waits"]))
 

@@ -43,6 +43,7 @@ async def follow(
     status_every: float = 15.0,
     is_new: bool = False,
     log_patience: float | None = None,
+    end_epoch: int = 0,
 ) -> AsyncIterator[StreamItem]:
     """Every frame after `cursor`, in order and once, over a subscription that is confirmed.
 
@@ -53,9 +54,10 @@ async def follow(
     `is_new`: the run was created after the subscription was confirmed, so all of it will come by
     the subscription, and neither its row nor its log needs a first look. `log_patience`: seconds
     for which the reader of an ended run waits for a log out of reach, None for the usual ones.
+    `end_epoch`: the run was retried, and how it ended before that epoch is left out.
     """
     clock = asyncio.get_running_loop().time
-    reader = Reader(log, stream, run_id, cursor, has_ended, status_every, log_patience)
+    reader = Reader(log, stream, run_id, cursor, has_ended, status_every, log_patience, end_epoch)
     if is_new:
         reader.expect_from_the_beginning(clock())
     beat_at = clock() + heartbeat

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from joinstream.domain.events import EventId, Frame, FrameBatch, FrameKind
 
+_HOW_IT_ENDED = frozenset({FrameKind.ERROR, FrameKind.END})
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -32,13 +34,15 @@ class Position:
     `run_id` None: the frames of every run are wanted. `at_boundary`: an epoch may begin here
     without naming its predecessor, as nothing was seen yet or the last frame was an END.
     `anywhere`: the reader asked for what comes from now on while the log was empty, so that it
-    begins with whatever comes first.
+    begins with whatever comes first. `end_epoch`: how the run ended before it is of no interest,
+    because it was retried.
     """
 
-    __slots__ = ("_run_id", "anywhere", "at_boundary", "ended", "last", "seen")
+    __slots__ = ("_end_epoch", "_run_id", "anywhere", "at_boundary", "ended", "last", "seen")
 
-    def __init__(self, run_id: UUID | None) -> None:
+    def __init__(self, run_id: UUID | None, end_epoch: int = 0) -> None:
         self._run_id = run_id
+        self._end_epoch = end_epoch
         self.last: EventId | None = None
         self.at_boundary = True
         self.anywhere = False
@@ -90,7 +94,12 @@ class Position:
         return Placement(items, ())
 
     def _wants(self, frame: Frame) -> bool:
-        return self._run_id is None or frame.run_id == self._run_id
+        if self._run_id is None:
+            return True
+        return frame.run_id == self._run_id and not self._was_undone(frame)
+
+    def _was_undone(self, frame: Frame) -> bool:
+        return frame.kind in _HOW_IT_ENDED and frame.id.epoch < self._end_epoch
 
     def _follows(self, frame: Frame) -> bool:
         if self.anywhere:
@@ -114,7 +123,9 @@ class Position:
         self.last = frame.id
         self.at_boundary = frame.kind is FrameKind.END
         self.anywhere = False
-        self.ended = self.at_boundary and frame.run_id == self._run_id
+        self.ended = (
+            self.at_boundary and frame.run_id == self._run_id and not self._was_undone(frame)
+        )
 
 
 def _close(wanted: list[Frame], items: list[FrameBatch | Gap]) -> None:

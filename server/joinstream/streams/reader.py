@@ -59,6 +59,7 @@ class Reader:
         has_ended: HasEnded,
         status_every: float,
         log_patience: float | None,
+        end_epoch: int,
     ) -> None:
         self._log = log
         self._stream = stream
@@ -68,7 +69,8 @@ class Reader:
         self._has_ended = has_ended
         self._status_every = status_every
         self._log_patience = _LOG_PATIENCE_SECONDS if log_patience is None else log_patience
-        self._position = Position(run_id)
+        self._end_epoch = end_epoch
+        self._position = Position(run_id, end_epoch)
         self._located = False
         self._behind = True
         self._concluding = False
@@ -253,4 +255,5 @@ class Reader:
         return any(
             frame.id == id and frame.kind is FrameKind.END and frame.run_id == self._run_id
             for frame in page.frames
+            if id.epoch >= self._end_epoch
         )

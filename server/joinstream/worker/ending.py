@@ -1,12 +1,19 @@
 """How an execution's outcome becomes what is written about the run."""
 
+from dataclasses import replace
 from typing import Any
 
 from joinstream.domain.failures import Failure, failure_of
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import CancelAction
 from joinstream.domain.thread_state import ThreadState
-from joinstream.errors import JoinstreamError, RunInterrupted, RunRolledBack, RunTimedOut
+from joinstream.errors import (
+    JoinstreamError,
+    RunInterrupted,
+    RunRolledBack,
+    RunSetAside,
+    RunTimedOut,
+)
 from joinstream.ports.runs import CancelRequest, Ending
 
 _CANCEL_NAMES: dict[CancelAction, str] = {
@@ -47,6 +54,11 @@ def failed(error: BaseException, state: ThreadState) -> Ending:
     )
 
 
+def set_aside(stop: RunSetAside, state: ThreadState) -> Ending:
+    """An error, whose name is that of the official server, which leaves the run to be retried."""
+    return replace(failed(RuntimeError(str(stop)), state), set_aside=True)
+
+
 def cancelled(action: CancelAction, reason: str, output: Any, state: ThreadState) -> Ending:
     """A cancel of either kind; after a rollback the thread's values are those of before the run."""
     return Ending(
@@ -59,7 +71,8 @@ def cancelled(action: CancelAction, reason: str, output: Any, state: ThreadState
     )
 
 
-def attempts_used_up(run: Run) -> RuntimeError:
-    return RuntimeError(
-        f"the worker died {run.attempt - 1} times while executing this run; it is not tried again"
+def attempts_used_up(run: Run) -> RunSetAside:
+    return RunSetAside(
+        f"the worker died {run.tries - 1} times while executing this run; "
+        "it is not tried again unless it is retried"
     )

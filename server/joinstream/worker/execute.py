@@ -22,6 +22,7 @@ from joinstream.errors import (
     RunHandedBack,
     RunInterrupted,
     RunRolledBack,
+    RunSetAside,
     Unavailable,
 )
 from joinstream.observe import metrics
@@ -128,6 +129,9 @@ class _Execution:
             outcome = await self._cancelled(CancelRequest("interrupt", str(stop)))
         except RunRolledBack as stop:
             outcome = await self._cancelled(CancelRequest("rollback", str(stop)))
+        except RunSetAside as stop:
+            log.warning("run set aside", reason=str(stop))
+            outcome = ending.set_aside(stop, await self._read_state())
         except BaseException as error:
             log.warning("run failed", exc_info=error)
             outcome = ending.failed(error, await self._read_state())
@@ -154,7 +158,7 @@ class _Execution:
         run = self._run
         if run.cancel_action is not None:
             raise ending.stop_for(CancelRequest(run.cancel_action, run.cancel_reason))
-        if run.attempt > self._parts.limits.max_attempts:
+        if run.tries > self._parts.limits.max_attempts:
             metrics.ATTEMPTS_USED_UP.inc()
             raise ending.attempts_used_up(run)
 

@@ -73,7 +73,7 @@ def make_worker(
         ),
         backends.runs,
         backends.bus.signals,
-        Claimant(_worker_name(), settings.lease_seconds, project.graph_ids),
+        Claimant(_worker_name(), settings.lease_seconds, project.graph_ids, settings.caps),
         WorkerLimits(
             settings.n_jobs_per_worker, settings.lease_renew_seconds, settings.poll_seconds
         ),

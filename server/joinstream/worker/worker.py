@@ -2,7 +2,8 @@
 
 Runs are looked for when somebody says there is one (a wake signal, an own slot becoming free) and,
 as a safety net, every `poll_seconds`; on that clock, however busy the worker is, expired leases of
-dead workers are taken over too. A claim never asks for more runs than there are free slots.
+dead workers are taken over too, and runs are let go on that caps hold without need. A claim never
+asks for more runs than there are free slots.
 """
 
 import asyncio
@@ -67,6 +68,7 @@ class Worker:
             on_lost=self._on_loop(self._lose),
         )
         self._active: dict[RunId, ActiveRun] = {}
+        self._ended: list[Run] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._free_slots = limits.slots
         self._slot_lock = threading.Lock()
@@ -76,7 +78,12 @@ class Worker:
     # --- slots, from any thread -----------------------------------------------------------------
 
     def reserve_slot(self) -> bool:
-        """Take a slot for a run that is about to be claimed for this worker."""
+        """Take a slot for a run that is about to be claimed for this worker.
+
+        Not with caps: whether there is room, only `RunQueue.claim` can say.
+        """
+        if self.claimant.caps is not None:
+            return False
         with self._slot_lock:
             if self._draining or self._free_slots <= 0:
                 return False
@@ -141,13 +148,14 @@ class Worker:
         await self._signals.wake_workers()
 
     async def _claim_until_drained(self) -> None:
-        take_over_at = 0.0
+        poll_at = 0.0
         while not self._draining:
             self._look.clear()
-            if self._loop.time() >= take_over_at and self._free_slots:
+            if self._loop.time() >= poll_at and self._free_slots:
                 if await self._take_over():
                     continue
-                take_over_at = self._loop.time() + self._pause()
+                await self._open_held()
+                poll_at = self._loop.time() + self._pause()
             if await self._claim():
                 continue
             with suppress(TimeoutError):
@@ -162,7 +170,8 @@ class Worker:
         slots = self._reserve_all()
         if not slots:
             return 0
-        runs = await self._asked(self._queue.claim(self.claimant, slots))
+        ended, self._ended = self._ended, []
+        runs = await self._asked(self._queue.claim(self.claimant, slots, ended))
         metrics.CLAIMS.labels("queue").inc(len(runs))
         self._free(slots - len(runs))
         for run in runs:
@@ -184,6 +193,10 @@ class Worker:
         for run in runs:
             self._start(run)
         return len(runs)
+
+    async def _open_held(self) -> None:
+        with suppress(Unavailable):  # the claim that follows says so
+            await self._queue.open_held(self.claimant)
 
     async def _asked(self, claim: Awaitable[list[Run]]) -> list[Run]:
         try:
@@ -221,6 +234,9 @@ class Worker:
                 del self._active[run.run_id]
             self._free(slots)
             self._run_ended(run)
+            if self.claimant.caps is not None:  # another run may wait for this one's place
+                self._ended.append(run)
+                work_waits = True
             if work_waits:
                 self._look.set()
 

@@ -226,6 +226,7 @@ RunField = Literal[
     "priority",
     "concurrency_key",
     "timeout_seconds",
+    "set_aside_at",
 ]
 RUN_FIELDS: tuple[RunField, ...] = get_args(RunField)
 
@@ -247,6 +248,14 @@ class ServerSentEvent(TypedDict):
     id: NotRequired[str]
 
 
+class SetAsideQuery(Query):
+    """One page of the runs that were set aside; `select` as for a thread's runs."""
+
+    limit: Limit = 10
+    offset: Offset = 0
+    select: list[RunField] = Field(default_factory=list)
+
+
 class RunOut(TypedDict):
     """A run, as it is answered."""
 
@@ -265,6 +274,7 @@ class RunOut(TypedDict):
     priority: int
     concurrency_key: NotRequired[str]
     timeout_seconds: NotRequired[float]
+    set_aside_at: NotRequired[datetime]
 
 
 RUN_OPTIONS = RunOut.__optional_keys__

@@ -1,9 +1,10 @@
 -- What is kept for a time: which rows are due, to remove them or to count them.
 
 -- name: runs
--- Not a statement, like the next two. Ended runs of threads; stateless ones have a shorter time.
+-- Not a statement, like the next two. Ended runs of threads, but for those that can still be retried;
+-- stateless ones have a shorter time.
 ended_at < now() - make_interval(secs => $1) and not temporary
-    and (keep_until is null or keep_until < now());
+    and set_aside_at is null and (keep_until is null or keep_until < now());
 
 -- name: firings
 fired_at < now() - make_interval(secs => $1);

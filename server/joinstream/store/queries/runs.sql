@@ -1,5 +1,6 @@
 -- The run queue. The transactions with rules in them are functions, in the migrations: creating in
--- 0009_run_creation.sql, the others in 0004_run_queue.sql.
+-- 0009_run_creation.sql, claiming and finishing in 0010_fair_queue.sql, the others in
+-- 0004_run_queue.sql.
 
 -- name: create
 -- Create a run, and claim it at once when a worker is given.
@@ -63,13 +64,39 @@ select * from runs where assistant_id = $1 and status in ('pending', 'running');
 -- Ask a run to stop, or end it at once while it is pending.
 select cancel_run_v1($1, $2, $3);
 
+-- name: set_aside
+-- Runs that were set aside, newest first.
+select r.* from runs r
+where r.set_aside_at is not null and {visible}
+order by r.set_aside_at desc, r.run_id desc
+limit $2 offset $3;
+
+-- name: count_set_aside
+select count(*) from runs r where r.set_aside_at is not null and {visible};
+
+-- name: retry
+-- Put a run that was set aside back into the queue.
+select retry_run_v1($1);
+
 -- name: delete_ended
 -- Delete a run that is over.
 delete from runs where run_id = $1 and status not in ('pending', 'running') returning run_id;
 
 -- name: claim
 -- Claim due runs for a worker.
-select * from claim_runs_v1($1, $2, $3, $4);
+select * from claim_runs_v2($1, $2, $3, $4);
+
+-- name: claim_capped
+-- Claim due runs within caps; their ids.
+select claimed, more from claim_capped_runs_v1($1, $2, $3, $4, $5, $6);
+
+-- name: claimed
+-- Runs that were just claimed.
+select * from runs where run_id = any($1) and worker = $2 and status = 'running';
+
+-- name: open_held
+-- Let go on what caps hold without need.
+select open_held_lanes_v1($1);
 
 -- name: take_over
 -- Claim runs whose lease has expired.
@@ -86,17 +113,17 @@ returning r.run_id, r.cancel_action, r.cancel_reason;
 -- name: finish
 -- End an executing run.
 select outcome, cancel_action, cancel_reason, work_waits
-from finish_run_v1($1, $2, $3, $4, $5, $6, $7, $8, $9);
+from finish_run_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: release
 -- Hand an executing run back to the queue.
 select release_run_v1($1, $2);
 
 -- name: sweep_temporary
--- Delete stateless runs that ended a while ago.
+-- Delete stateless runs that ended a while ago, but for those that can still be retried.
 delete from runs where run_id in (
     select run_id from runs
-    where temporary and ended_at is not null
+    where temporary and ended_at is not null and set_aside_at is null
       and greatest(ended_at, keep_until) < now() - make_interval(secs => $1)
     limit $2
 );
