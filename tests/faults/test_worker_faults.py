@@ -189,6 +189,42 @@ async def test_a_run_that_kills_every_worker_ends_as_an_error_and_its_neighbours
     assert result["trail"][-2:] == ["fault", "after"]
 
 
+async def test_a_run_that_was_set_aside_goes_on_from_its_last_checkpoint_when_it_is_retried(
+    site: Site, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    given = {"verb": "kill", "times": 4, "path": str(journal)}
+    async with started_again_when_they_die(site.topology.workers):
+        thread_id, run_id, listener = await site.begin_and_listen(
+            "faulty", given, stream_mode="updates", durability="sync"
+        )
+        before = await listener.all()
+    assert [data["attempt"] for data in datas_of(before, "metadata")] == [1, 2, 3, 4, 5]
+    http = site.deployment.http
+    found, *_ = (await http.get("/runs/set-aside")).json()
+    assert (found["run_id"], found["status"], found["attempt"]) == (run_id, "error", 5)
+
+    retried = await http.post(f"/threads/{thread_id}/runs/{run_id}/retry")
+    assert retried.json()["status"] in ("pending", "running", "success")
+    result: Any = await site.client.runs.join(thread_id, run_id)
+    assert result["trail"] == ["before", "fault", "after"]
+    assert journal.read_text().count("before") == 1
+    shown = await site.run(thread_id, run_id)
+    assert (shown["status"], shown["attempt"], shown["error"]) == ("success", 6, None)
+
+    replayed = [
+        part async for part in site.client.runs.join_stream(thread_id, run_id, last_event_id="-1")
+    ]
+    assert [data["attempt"] for data in datas_of(replayed, "metadata")] == [1, 2, 3, 4, 5, 6]
+    assert [next(iter(data)) for data in datas_of(replayed, "updates")] == [
+        "before",
+        "fault",
+        "after",
+    ]
+    assert "error" not in names_of(replayed)
+    await site.auditor.agree(replayed)
+
+
 @asynccontextmanager
 async def started_again_when_they_die(workers: list[ServerProcess]) -> AsyncIterator[None]:
     """What a supervisor does."""

@@ -45,6 +45,10 @@ class ServerProcess:
         self._lines: list[str] = []
         self._printed = threading.Condition()
 
+    def set(self, **environment: str) -> None:
+        """Variables that it has from its next start on."""
+        self._environment.update(environment)
+
     @property
     def pid(self) -> int:
         assert self._process is not None, f"{self.name} was never started"

@@ -83,11 +83,11 @@ class Site:
 
 @asynccontextmanager
 async def running_site(
-    postgres: PostgresForTests, redis: RedisServer
+    postgres: PostgresForTests, redis: RedisServer, **settings: str
 ) -> AsyncIterator[tuple[Topology, Auditor]]:
-    """Everything but the entrances, which each test gets new."""
+    """Everything but the entrances, which each test gets new. `settings`: environment variables."""
     uri = await postgres.fresh_database()
     auditor = Auditor(uri, redis)
     await auditor.install()
-    async with running_topology(uri, redis, **QUICK_TO_NOTICE) as topology:
+    async with running_topology(uri, redis, **QUICK_TO_NOTICE, **settings) as topology:
         yield topology, auditor

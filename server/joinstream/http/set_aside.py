@@ -2,7 +2,7 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from joinstream.errors import Conflict
 from joinstream.http.headers import CONTENT_LOCATION, PAGINATION_NEXT, PAGINATION_TOTAL
@@ -31,7 +31,7 @@ async def retry_run(request: Request) -> Response:
     return json_response(run_as_json(retried), headers=headers)
 
 
-routes: list[BaseRoute] = [
+routes: list[Route] = [
     operation(
         "GET",
         "/runs/set-aside",

@@ -179,8 +179,8 @@ class Runs(_Section):
     bg_job_max_retries: Annotated[int, Field(ge=0)] = variable(
         "BG_JOB_MAX_RETRIES",
         default=3,
-        description="""How often a run is taken over from a worker that died, before it ends with
-        status `error`. What a graph raises itself is never retried by the queue.""",
+        description="""How often a run is taken over from a worker that died, before it is set aside
+        with status `error`. What a graph raises itself is never retried by the queue.""",
     )
     bg_job_shutdown_grace_period_secs: Annotated[float, Field(ge=0)] = variable(
         "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
@@ -340,8 +340,8 @@ class Retention(_Section):
     run_retention_days: PositiveFloat | None = variable(
         "JOINSTREAM_RUN_RETENTION_DAYS",
         default=None,
-        description="""Days after its end when a run is removed; its thread keeps what it has
-        written. Unset: with its thread.""",
+        description="""Days after its end when a run is removed, unless it was set aside; its thread
+        keeps what it has written. Unset: with its thread.""",
     )
     cron_firing_retention_days: PositiveFloat = variable(
         "JOINSTREAM_CRON_FIRING_RETENTION_DAYS",
