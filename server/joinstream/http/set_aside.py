@@ -26,8 +26,7 @@ async def list_set_aside(request: Request, query: SetAsideQuery) -> Response:
 async def retry_run(request: Request) -> Response:
     run = await requested_run(request, "update")
     retried = await services(request).set_aside_runs.retry(run)
-    stateless = "thread_id" not in request.path_params
-    headers = {"Content-Location": run_path(request, run, stateless=stateless)}
+    headers = {"Content-Location": run_path(request, run)}
     return json_response(run_as_json(retried), headers=headers)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from joinstream.domain.pages import Total
 from joinstream.domain.run_record import Run
 from joinstream.errors import Conflict, NotFound
 from joinstream.ports import Signals
@@ -18,12 +19,12 @@ class SetAsideRuns:
     signals: Signals
     access: Access
 
-    async def search(self, *, limit: int, offset: int) -> tuple[list[Run], int]:
+    async def search(self, *, limit: int, offset: int) -> tuple[list[Run], Total]:
         """A page of those the caller may see, newest first, and the number of all."""
         asked: dict[str, Any] = {"metadata": {}, "limit": limit, "offset": offset}
         visible = await self.access.authorize("threads", "search", asked)
         page = await self.store.set_aside(visible, limit=limit, offset=offset)
-        return page, await self.store.count_set_aside(visible)
+        return page, Total(await self.store.count_set_aside(visible))
 
     async def retry(self, run: Run) -> Run:
         """Put it back into the queue: it goes on from its last checkpoint, with new attempts.
