@@ -70,4 +70,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _line(*cells: str) -> str:
-    return "{:<28} {:<7} {:<7} {}".format(*cells).rstrip()
+    return "{:<31} {:<6} {:<6} {}".format(*cells).rstrip()

@@ -12,6 +12,8 @@ from tests.contract.scenes import mark, new_thread
 from tests.support.contract import AnyClient, contract
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.filterwarnings("ignore:`checkpoint_during` is deprecated")
+
 YEARLY = "0 0 1 1 *"
 EVERY_SECOND = "* * * * * *"
 NEXT_YEAR = datetime.now(UTC).year + 1
