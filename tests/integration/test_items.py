@@ -81,6 +81,8 @@ async def test_namespaces_are_listed(api: Api) -> None:
         ("PUT", "/store/items", {"namespace": ["a"], "key": "k"}, "value: is required"),
         ("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": 1}, "value: "),
         ("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": {}, "ttl": 0}, "ttl: "),
+        ("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": {}, "ttl": 1e300}, "ttl"),
+        ("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": {}, "index": 0}, "index"),
         ("GET", "/store/items?namespace=a", None, "key: is required"),
         ("GET", "/store/items?key=k", None, "namespace: is required"),
         ("GET", "/store/items?namespace=a..b&key=k", None, "namespace"),

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from joinstream.domain.threads import MAX_TTL_MINUTES
 from joinstream.http.schemas.base import Body, Limit, Object, Offset, Query
 
 
@@ -35,7 +36,7 @@ class ItemPut(Body):
     key: Key
     value: Object
     index: bool | list[str] | None = None
-    ttl: Annotated[float | int, Field(gt=0)] | None = None
+    ttl: Annotated[float | int, Field(gt=0, le=MAX_TTL_MINUTES)] | None = None
 
 
 class ItemRef(Body):
