@@ -30,6 +30,9 @@ CONVERSATIONS: dict[str, list[dict[str, Any]]] = {
 }
 """The runs that are made one after another on a thread of each graph."""
 
+NAMED = {"echo": "Echo"}
+"""Graphs that were compiled with a name; runs of the others are called by their graphs' ids."""
+
 COMBINATIONS: list[tuple[str, ...]] = [
     *((mode,) for mode in STREAM_MODES),
     ("values", "updates", "custom"),
@@ -143,7 +146,7 @@ def config_of(run: dict[str, Any], graph_id: str) -> Any:
     }
     return {
         "run_id": UUID(run["run_id"]),
-        "run_name": graph_id,
+        "run_name": NAMED.get(graph_id, graph_id),
         "configurable": ids,
         "metadata": {
             **ids,
