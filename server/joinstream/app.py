@@ -1,7 +1,7 @@
 """The API: services, routes and middleware, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
@@ -21,13 +21,14 @@ from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
 from joinstream.errors import NotFound
 from joinstream.http.errors import UnexpectedErrors
-from joinstream.http.openapi_additions import Additions, DocumentedAuth
+from joinstream.http.openapi_additions import Additions, Document, DocumentedAuth
 from joinstream.http.parse import validated
 from joinstream.http.routing import path_params_by
 from joinstream.http.schemas.runs import RunCreate
 from joinstream.http.sse import OpenStreams
-from joinstream.mounting.config import http_config
-from joinstream.mounting.custom_app import load_custom_app
+from joinstream.mounting.config import HttpConfig, http_config
+from joinstream.mounting.custom_app import CustomApp, load_custom_app
+from joinstream.mounting.documents import with_custom_routes
 from joinstream.mounting.door import outermost
 from joinstream.mounting.exceptions import exception_handlers_of, last_handlers_of
 from joinstream.mounting.mounted import Guard, Mounted
@@ -192,13 +193,7 @@ def create_app(
     api.state.settings = settings
     api.state.open_streams = OpenStreams()
     api.state.configurable_headers = config.configurable_headers
-    api.state.openapi_additions = Additions(
-        graph_ids=project.graph_ids,
-        auth=DocumentedAuth(
-            authority.openapi.security_schemes, authority.openapi.security, authority.openapi.paths
-        ),
-        custom=custom.openapi if custom else None,
-    )
+    api.state.complete_document = _completing_documents(config, authority, project, custom)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -221,6 +216,22 @@ def create_app(
     )
     app.state = api.state
     return app
+
+
+def _completing_documents(
+    config: HttpConfig, authority: Authority, project: Project, custom: CustomApp | None
+) -> Callable[[Document], Document]:
+    """What this installation adds to the API document."""
+    said = authority.openapi
+    auth = DocumentedAuth(said.security_schemes, said.security, said.paths)
+    additions = Additions(project.graph_ids, auth)
+    security = said.security if config.enable_custom_route_auth else []
+
+    def complete(document: Document) -> Document:
+        document = additions.to(document)
+        return with_custom_routes(document, custom, security) if custom else document
+
+    return complete
 
 
 @asynccontextmanager

@@ -1,15 +1,15 @@
 """What is configured: handlers from the project, keys from a setting, or nothing."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import structlog
 from langgraph_sdk.auth import Auth
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import SecretStr
 
 from joinstream.auth.access import HandlerAccess, OpenAccess
 from joinstream.auth.api_keys import ApiKeys
 from joinstream.auth.authenticator import Authenticator, HandlerAuthenticator, PathParams
+from joinstream.auth.config import KEYS_SAID, NOTHING_TO_SAY, AuthConfig, OpenApiConfig
 from joinstream.errors import StartupError
 from joinstream.ports.access import Access
 from joinstream.project import Project, load_object, read_section
@@ -18,47 +18,13 @@ from joinstream.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-class OpenApiConfig(BaseModel):
-    """What `/openapi.json` says of auth, in the terms of OpenAPI."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    security_schemes: dict[str, Any] = Field(default_factory=dict, alias="securitySchemes")
-    security: list[dict[str, list[str]]] = Field(default_factory=list)
-    paths: dict[str, dict[str, Any]] = Field(default_factory=dict)
-
-
-_OF_API_KEYS = OpenApiConfig(
-    securitySchemes={
-        "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-        "bearer": {"type": "http", "scheme": "bearer"},
-    },
-    security=[{"key": []}, {"bearer": []}],
-)
-
-
-class AuthConfig(BaseModel):
-    """`auth` of langgraph.json. Studio gets in only where `disable_studio_auth` is false.
-
-    `cache` is for handlers in JavaScript, and means nothing here.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str | None = None
-    disable_studio_auth: bool = True
-    openapi: OpenApiConfig = OpenApiConfig()
-    allow_langsmith_api_keys: bool = False
-    cache: dict[str, Any] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`authenticator` None: the server runs without auth. `openapi` is how to say who one is."""
+    """`authenticator` None: the server runs without auth. `openapi`: what documents say of it."""
 
     access: Access
     authenticator: Authenticator | None = None
-    openapi: OpenApiConfig = field(default_factory=OpenApiConfig)
+    openapi: OpenApiConfig = NOTHING_TO_SAY
 
 
 def load_authority(settings: Settings, project: Project, path_params: PathParams) -> Authority:
@@ -71,9 +37,7 @@ def load_authority(settings: Settings, project: Project, path_params: PathParams
         )
     keys = settings.api_keys
     if config.path is None:
-        if keys is None:
-            return Authority(OpenAccess())
-        return Authority(OpenAccess(), ApiKeys(keys.get_secret_value()), _OF_API_KEYS)
+        return _of_keys(keys, config)
     if keys is not None:
         raise StartupError(
             "JOINSTREAM_API_KEYS is set and langgraph.json has auth.path: choose one of them."
@@ -96,6 +60,15 @@ def load_authority(settings: Settings, project: Project, path_params: PathParams
         ),
         config.openapi,
     )
+
+
+def _of_keys(keys: SecretStr | None, config: AuthConfig) -> Authority:
+    if keys is not None:
+        said = KEYS_SAID if config.openapi == NOTHING_TO_SAY else config.openapi
+        return Authority(OpenAccess(), ApiKeys(keys.get_secret_value()), said)
+    if config.openapi != NOTHING_TO_SAY:
+        log.warning("auth.openapi describes auth, and there is none: auth.path is missing")
+    return Authority(OpenAccess())
 
 
 def _load(path: str, project: Project) -> Auth:

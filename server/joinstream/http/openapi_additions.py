@@ -1,6 +1,6 @@
-"""What one installation adds to the API document: its graphs, its auth, and routes of its own."""
+"""What one installation adds to the API document: its graphs and its auth."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,16 +19,15 @@ class DocumentedAuth:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """`custom` makes the document of the project's own application, if that can."""
+    """What is true of one server alone."""
 
     graph_ids: Sequence[str] = ()
     auth: DocumentedAuth = DocumentedAuth()
-    custom: Callable[[], Document] | None = None
 
     def to(self, document: Document) -> Document:
         _name_graphs(document, list(self.graph_ids))
         _tell_auth(document, self.auth)
-        return _beside(document, self.custom()) if self.custom else document
+        return document
 
 
 def _name_graphs(document: Document, graph_ids: list[str]) -> None:
@@ -86,13 +85,3 @@ def _tell_auth(document: Document, auth: DocumentedAuth) -> None:
 def _operations(document: Document) -> Iterator[Document]:
     for methods in document["paths"].values():
         yield from (about for method, about in methods.items() if method in _METHODS)
-
-
-def _beside(document: Document, other: Document) -> Document:
-    """The paths and components of both. A route that both have is the other's, as it is served."""
-    paths, components = dict(document["paths"]), dict(other.get("components", {}))
-    for path, methods in other.get("paths", {}).items():
-        paths[path] = {**paths.get(path, {}), **methods}
-    for section, ours in document["components"].items():
-        components[section] = {**components.get(section, {}), **ours}
-    return {**document, "paths": paths, "components": components}

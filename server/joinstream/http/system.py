@@ -13,7 +13,6 @@ from starlette.routing import Route
 from joinstream import __version__
 from joinstream.errors import Unavailable
 from joinstream.http.openapi import openapi_document
-from joinstream.http.openapi_additions import Additions
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes, operation
 from joinstream.http.schemas.base import Query
@@ -82,9 +81,8 @@ async def info(request: Request) -> Response:
 async def openapi(request: Request) -> Response:
     state = request.app.state
     if not hasattr(state, "openapi"):
-        document = openapi_document(request.app.routes, request.scope.get("root_path", ""))
-        additions: Additions = state.openapi_additions
-        state.openapi = additions.to(document)
+        own = openapi_document(request.app.routes, request.scope.get("root_path", ""))
+        state.openapi = state.complete_document(own)
     return json_response(state.openapi)
 
 
@@ -146,6 +144,6 @@ routes: list[Route] = [
 ]
 
 liveness = operation(
-    "GET", "/ok", alive, returns=dict[str, Any], summary="Whether the server is up"
+    "GET", "/ok", alive, returns=dict[str, Any], summary="Whether the server is up", public=True
 )
 """The one that stays with `http.disable_meta`."""

@@ -1,7 +1,7 @@
 """A project's own application, `http.app` of `langgraph.json`."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +34,6 @@ class CustomApp:
     def routes(self) -> list[BaseRoute]:
         """As they are now: a lifespan may add some."""
         return self.app.router.routes
-
-    @property
-    def openapi(self) -> Callable[[], dict[str, Any]] | None:
-        """Makes its own API document; None when it has none, or is to show none."""
-        make: Callable[[], dict[str, Any]] | None = getattr(self.app, "openapi", None)
-        return make if getattr(self.app, "openapi_url", None) else None
 
     @property
     def has_cors(self) -> bool:
