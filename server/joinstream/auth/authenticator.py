@@ -10,10 +10,14 @@ from starlette.authentication import AuthenticationError
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 
+from joinstream.auth.dependencies import Dependencies, is_dependency
 from joinstream.auth.users import caller_of, studio_caller
 from joinstream.domain.identity import Caller
 from joinstream.encoding import loads
 from joinstream.errors import AuthFailed, Forbidden, RequestError, StartupError
+from joinstream.project import signature_of
+
+_NO_WEBSOCKET = "The authenticate handler needs a request, which a WebSocket is not."
 
 PathParams = Callable[[HTTPConnection], dict[str, Any]]
 """The parameters in the path of a request that has not been routed yet."""
@@ -36,7 +40,8 @@ class HandlerAuthenticator:
         self._handler = handler
         self._allow_studio = allow_studio
         self._path_params = path_params
-        self._wanted = _wanted(handler)
+        self._wanted, dependencies = _wanted(handler)
+        self._dependencies = Dependencies(dependencies, self._call) if dependencies else None
 
     async def __call__(self, connection: HTTPConnection) -> Caller:
         """Raises Unauthorized and Forbidden; the handler's refusal as it is; AuthFailed when the
@@ -46,7 +51,7 @@ class HandlerAuthenticator:
             return studio_caller()
         arguments = {name: await self._argument(name, connection) for name in self._wanted}
         try:
-            return caller_of(await self._call(arguments))
+            return caller_of(await self._answer(arguments, connection))
         except (RequestError, AuthFailed, HTTPException):
             raise
         except AuthRefusal as refusal:
@@ -56,6 +61,13 @@ class HandlerAuthenticator:
         except Exception as error:
             raise AuthFailed(f"The authenticate handler raised {type(error).__name__}.") from error
 
+    async def _answer(self, arguments: Mapping[str, Any], connection: HTTPConnection) -> Any:
+        if self._dependencies is None:
+            return await self._call(arguments)
+        if not isinstance(connection, Request):
+            raise Forbidden(_NO_WEBSOCKET)
+        return await self._dependencies.call(connection, arguments)
+
     async def _call(self, arguments: Mapping[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self._handler):
             return await self._handler(**arguments)
@@ -64,7 +76,7 @@ class HandlerAuthenticator:
 
     async def _argument(self, name: str, connection: HTTPConnection) -> Any:
         if name == "request" and not isinstance(connection, Request):
-            raise Forbidden("The authenticate handler needs a request, which a WebSocket is not.")
+            raise Forbidden(_NO_WEBSOCKET)
         if name == "body":
             return await _body(connection)
         if name == "path_params":
@@ -93,19 +105,30 @@ _ARGUMENTS: dict[str, Callable[[HTTPConnection], Any]] = {
 _PARAMETERS = frozenset({*_ARGUMENTS, "body", "path_params"})
 
 
-def _wanted(handler: Callable[..., Any]) -> tuple[str, ...]:
-    named = []
-    for parameter in inspect.signature(handler).parameters.values():
+def _wanted(handler: Callable[..., Any]) -> tuple[tuple[str, ...], list[inspect.Parameter]]:
+    """The names of what it is given here, and what FastAPI gives it."""
+    named, dependencies = [], []
+    for parameter in _signature(handler).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        if parameter.name in _PARAMETERS and parameter.kind is not parameter.POSITIONAL_ONLY:
+        if is_dependency(parameter):
+            dependencies.append(parameter)
+        elif parameter.name in _PARAMETERS and parameter.kind is not parameter.POSITIONAL_ONLY:
             named.append(parameter.name)
         elif parameter.default is parameter.empty:
             raise StartupError(
                 f"auth: the authenticate handler wants {parameter.name!r}; it can be given "
-                f"{', '.join(sorted(_PARAMETERS))}, by name"
+                f"{', '.join(sorted(_PARAMETERS))}, by name, and what FastAPI's Depends gives"
             )
-    return tuple(named)
+    return tuple(named), dependencies
+
+
+def _signature(handler: Callable[..., Any]) -> inspect.Signature:
+    """With annotations that are text evaluated, where they can be."""
+    try:
+        return inspect.signature(handler, eval_str=True)
+    except Exception:  # a hint of the user's that cannot be resolved; names still decide
+        return signature_of(handler)
 
 
 async def _body(connection: HTTPConnection) -> Any:

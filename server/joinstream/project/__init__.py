@@ -23,6 +23,7 @@ from joinstream.project.modules import explain, load_object
 from joinstream.project.registry import Project, load_project
 from joinstream.project.schemas import GraphSchemas, graph_schemas
 from joinstream.project.sections import read_section
+from joinstream.project.signatures import signature_of
 
 __all__ = [
     "GraphSchemas",
@@ -35,4 +36,5 @@ __all__ = [
     "load_project",
     "read_config",
     "read_section",
+    "signature_of",
 ]

@@ -7,7 +7,6 @@ does, so a slow synchronous factory delays its neighbours.
 """
 
 import inspect
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, is_dataclass
@@ -26,6 +25,8 @@ from langgraph_sdk.runtime import (
     _ReadRuntime,
 )
 from pydantic import BaseModel
+
+from joinstream.project.signatures import signature_of
 
 AnyGraph = Pregel[Any, Any, Any, Any]
 Role = Literal["config", "runtime"]
@@ -53,7 +54,7 @@ class Factory:
         self._roles: dict[str, Role] = {}
         self._context_type: Any = None
         hints = _type_hints(function)
-        parameters = _signature(function).parameters.values()
+        parameters = signature_of(function).parameters.values()
         for parameter in parameters:
             self._assign(parameter, hints.get(parameter.name), alone=len(parameters) == 1)
 
@@ -110,14 +111,6 @@ def as_graph(made: object) -> AnyGraph:
     if isinstance(made, StateGraph):
         return made.compile()
     raise TypeError(f"{type(made).__name__} is not a graph; give a StateGraph or a compiled graph")
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):  # hints are evaluated late there, and some never can be
-        from annotationlib import Format
-
-        return inspect.signature(function, annotation_format=Format.FORWARDREF)
-    return inspect.signature(function)
 
 
 def _type_hints(function: Callable[..., Any]) -> dict[str, Any]:
