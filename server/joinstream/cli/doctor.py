@@ -18,6 +18,8 @@ from joinstream import __version__
 from joinstream.backends import database_uri, redis_connections
 from joinstream.cli.storage import LOG_NAMES, logs_due
 from joinstream.errors import StartupError
+from joinstream.mounting.config import http_config
+from joinstream.mounting.custom_app import load_custom_app
 from joinstream.processes.preparation import read_settings
 from joinstream.project import load_project
 from joinstream.settings import Settings, load_settings
@@ -59,7 +61,7 @@ async def _findings(config: Path) -> AsyncIterator[Finding]:
         yield Finding("settings", "cannot be used", str(error))
         return
     yield Finding("settings", "fine")
-    yield _project(config)
+    yield _project(config, settings)
     async for finding in _postgres(settings):
         yield finding
     yield await _redis(settings)
@@ -72,9 +74,10 @@ def _python() -> Finding:
     return Finding("Python", state)
 
 
-def _project(config: Path) -> Finding:
+def _project(config: Path, settings: Settings) -> Finding:
     try:
         project = load_project(config)
+        load_custom_app(http_config(project.config).app, project, settings.mount_prefix)
     except StartupError as error:
         return Finding("project", "cannot be loaded", str(error))
     return Finding("project", f"{config}: {', '.join(project.graph_ids)}")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from joinstream.settings import Settings
 from joinstream.store.embedded.account import closed_folder, started_as_root
 
 DEFAULT_DATA_DIR = Path(".joinstream")
@@ -33,6 +34,15 @@ def short_grace_seconds() -> float | None:
     """For executing runs when the server stops; None where the environment gives a time."""
     given = os.environ.get("BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS")
     return None if given else SHORT_GRACE_SECONDS
+
+
+def for_development(settings: Settings) -> Settings:
+    """Pages of the public web, such as LangGraph Studio, may call a server on this machine, unless
+    the settings say something of it.
+    """
+    if "allow_private_network" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"allow_private_network": True})
 
 
 def choose_data_dir(asked: Path | None) -> Path:

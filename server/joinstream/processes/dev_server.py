@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import structlog
 from pydantic import SecretStr
 
-from joinstream.processes.dev_options import DevOptions, short_grace_seconds
+from joinstream.processes.dev_options import DevOptions, for_development, short_grace_seconds
 from joinstream.processes.exits import leave, one_line_errors
 from joinstream.processes.link import LinkToParent
 from joinstream.processes.loops import run_loop, within
@@ -39,6 +39,7 @@ def run_dev_server(
         n_jobs_per_worker=options.jobs_per_worker,
         bg_job_shutdown_grace_period_secs=short_grace_seconds(),
     )
+    prepared = prepared._replace(settings=for_development(prepared.settings))
     settle_memory()
     with ExitStack() as closing:
         prepared, storage = _with_postgres(prepared, options, closing)
