@@ -39,13 +39,19 @@ class _Server:
             self._settings, self._project, application_name="joinstream api"
         ) as backends:
             app = create_app(self._settings, self._project, backends)
+            workers: list[asyncio.Task[None]] = []
+
+            def on_ready() -> None:
+                """Workers of an API that does not start would only be in the way of its end."""
+                self._say_ready()
+                workers.extend(self._start_workers(signals))
+
             server = ApiServer(
                 app,
                 self._listener,
-                on_ready=self._say_ready,
+                on_ready=on_ready,
                 end_streams=app.state.open_streams.close,
             )
-            workers = self._start_workers(signals)
             serving = asyncio.create_task(server.run_until_stopped(), name="api")
             await result_unless(serving, signals.requested.wait())
             signals.requested.set()
@@ -53,7 +59,8 @@ class _Server:
             await asyncio.gather(*workers)
             server.force_exit = signals.urgent.is_set()
             server.stop()
-            await result_unless(serving, signals.urgent.wait())
+            if server.started:  # else the application's own start may hang
+                await result_unless(serving, signals.urgent.wait())
 
     def _start_workers(self, signals: StopSignals) -> list[asyncio.Task[None]]:
         return [
