@@ -15,8 +15,8 @@
   official SDK's, or `JOINSTREAM_API_KEYS`. Nothing configured means no middleware at all.
 - `middleware` stands before every route but the probes and the documents. What it cannot find it
   does not tell either: an unknown path is a 401 for those who are nobody.
-- `authenticator` calls the `@auth.authenticate` handler with the arguments it names; `users` makes
-  a `Caller` of whatever it returns.
+- `authenticator` calls the `@auth.authenticate` handler with the arguments it names, `dependencies`
+  with what FastAPI's `Depends` gives; `users` makes a `Caller` of whatever it returns.
 - `access` asks the `@auth.on` handlers. Services know it by the port `ports.access.Access`.
 - A handler's filter is compiled (`domain.access`) into jsonb documents and goes into the very
   statement that reads or writes. There is no moment between asking and doing, and whatever a caller
