@@ -172,13 +172,6 @@ async def test_fastapis_own_documents_give_way(serve: Serve) -> None:
         assert (await api.http.get("/")).json()["ok"] is True
 
 
-async def test_fastapis_routes_stand_in_the_document_beside_the_servers(serve: Serve) -> None:
-    async with serve(FASTAPI) as api:
-        document = (await api.http.get("/openapi.json")).json()
-        assert {"/threads/search", "/orders", "/shop/{item}"} <= document["paths"].keys()
-        assert {"Thread", "Order"} <= document["components"]["schemas"].keys()
-
-
 async def test_switched_off_documents_make_room_for_the_apps_own(serve: Serve) -> None:
     async with serve(STARLETTE, disable_meta=True) as api:
         assert (await api.http.get("/docs")).json() == "mine"

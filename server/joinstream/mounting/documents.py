@@ -14,10 +14,8 @@ log = structlog.get_logger(__name__)
 _SCHEMAS = "#/components/schemas/"
 
 
-def with_custom_routes(
-    document: Document, custom: CustomApp, security: Sequence[Any]
-) -> Document:
-    """The document with that of the app, whose routes go before the API's and ask for `security`."""
+def with_custom_routes(document: Document, custom: CustomApp, security: Sequence[Any]) -> Document:
+    """The document with that of the app. Its routes go before the API's, and ask for `security`."""
     theirs = _document_of(custom)
     if theirs is None:
         return document
