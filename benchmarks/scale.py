@@ -1,7 +1,7 @@
 """What many rows cost: each act on full tables beside the same on nearly empty ones.
 
 Full is 100,000 threads with 1,000,000 runs, of which 100,000 wait. Nearly empty, in the column
-"bare", is a thousandth of that, so that the answers are as long. The two databases take turns. What
+"bare", is a hundredth of that, so that the answers are as long. The two databases take turns. What
 is timed is a call of the store: HTTP would only hide a slow statement behind its own time.
 """
 
@@ -23,7 +23,7 @@ from joinstream.store.migrate import migrate
 from joinstream.store.pool import create_pool
 
 FULL = Size(threads=100_000, runs=1_000_000, pending=100_000)
-SMALL = Size(threads=100, runs=1_000, pending=100)
+SMALL = Size(threads=1_000, runs=10_000, pending=1_000)
 SAMPLES = 200
 WARM_UP = 20
 TIMES = 2
@@ -36,7 +36,7 @@ async def run(_: Lab) -> AsyncIterator[Measurement]:
                 few, many = await _times(act, small, full)
                 for p in (50, 99):
                     floor = _percentile(few, p)
-                    aim = Aim(TIMES * floor, f"{TIMES} x nearly empty") if name in ACTS else None
+                    aim = Aim(TIMES * floor, f"{TIMES} x bare") if name in ACTS else None
                     yield Measurement(
                         "scale",
                         f"{name}: p{p}",

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from benchmarks.support.filling import ASSISTANTS, LONG_THREADS, Size, run_id, thread_id
+from benchmarks.support.filling import ASSISTANTS, Size, run_id, thread_id
 from joinstream.domain.assistants import SortDirection
 from joinstream.domain.ids import AssistantId, ThreadId, new_run_id, new_thread_id
 from joinstream.domain.run_record import NewRun, Run
@@ -41,7 +41,7 @@ class Tables:
         return thread_id(self._random.randint(first, self._size.threads))
 
     def long_thread(self) -> ThreadId:
-        return thread_id(self._random.randint(1, LONG_THREADS))
+        return thread_id(self._random.randint(1, self._size.long_threads))
 
     def owned(self) -> dict[str, Any]:
         """Metadata of about fifty threads."""
@@ -66,7 +66,7 @@ class Tables:
         await self._threads.count(wanted)
 
     async def list_runs(self, thread: ThreadId, status: RunStatus | None = None) -> None:
-        assert await self._runs.search(thread, status=status, limit=10, offset=0)
+        await self._runs.search(thread, status=status, limit=10, offset=0)
 
     async def get_run(self) -> None:
         number = self._random.randint(1, self._size.runs - self._size.pending)
@@ -152,9 +152,6 @@ ACTS: dict[str, Act] = {
     "search threads of a graph": lambda tables: tables.search(_OF_A_GRAPH),
     "search interrupted threads": lambda tables: tables.search(_INTERRUPTED),
     "search idle threads": lambda tables: tables.search(ThreadFilter(status="idle")),
-    "search interrupted threads of a graph": lambda tables: tables.search(
-        replace(_OF_A_GRAPH, status="interrupted")
-    ),
     "search threads by a value": lambda tables: tables.search(tables.with_value()),
     "search a tenant's threads": lambda tables: tables.search(tables.seen_by_tenant()),
     "search a tenant's idle threads": lambda tables: tables.search(
@@ -167,17 +164,20 @@ ACTS: dict[str, Act] = {
     "count a tenant's threads": lambda tables: tables.count(tables.seen_by_tenant()),
     "create a run on a thread": lambda tables: tables.create(tables.thread()),
     "create a stateless run": lambda tables: tables.create(None),
+    "cancel a run": lambda tables: tables.cancel(),
     "claim a run": lambda tables: tables.claim(),
     "finish a run": lambda tables: tables.finish(),
-    "cancel a run": lambda tables: tables.cancel(),
     "look for expired leases": lambda tables: tables.take_over(),
     "sweep runs": lambda tables: tables.sweep(),
 }
 """By name. Their order matters to those that use up what others made."""
 
 COUNTS: dict[str, Act] = {
+    "search interrupted threads of a graph": lambda tables: tables.search(
+        replace(_OF_A_GRAPH, status="interrupted")
+    ),
     "count interrupted threads": lambda tables: tables.count(_INTERRUPTED),
     "count threads of a graph": lambda tables: tables.count(_OF_A_GRAPH),
     "count threads": lambda tables: tables.count(ThreadFilter()),
 }
-"""These take the longer the more there is to count."""
+"""These take the longer the more there is to count; the total of a search, up to a thousand."""

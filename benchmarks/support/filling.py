@@ -14,8 +14,6 @@ import asyncpg
 from joinstream.domain.ids import RunId, ThreadId
 
 ASSISTANTS: Final = 8
-LONG_THREADS: Final = 10
-"""These have a hundredth of all runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,15 @@ class Size:
     def owners(self) -> int:
         """Each has 50 threads, as far as there are that many."""
         return max(2, self.threads // 50)
+
+    @property
+    def long_threads(self) -> int:
+        """Threads with `runs_of_a_long_thread`, of which every tenth failed."""
+        return max(1, self.runs // 100_000)
+
+    @property
+    def runs_of_a_long_thread(self) -> int:
+        return min(1_000, self.runs // 10)
 
     @property
     def waiting_threads(self) -> int:
@@ -74,14 +81,17 @@ insert into runs (run_id, thread_id, temporary, assistant_id, graph_id, status, 
                   kwargs, metadata, created_at, updated_at, started_at, ended_at, user_id)
 select md5('run ' || n)::uuid, md5('thread ' || thread)::uuid, false,
        {_ASSISTANT.format(number="thread")}, 'graph ' || thread % 8,
-       case n / 1000 % 40 when 0 then 'error' when 1 then 'interrupted' else 'success' end,
+       case when position_in_thread % 10 = 0 then 'error'
+            when position_in_thread % 10 = 1 then 'interrupted' else 'success' end,
        1, n, jsonb_build_object('input', jsonb_build_object('messages', repeat(md5(n::text), 12)),
                                 'config', '{{"configurable": {{}}}}'::jsonb),
        jsonb_build_object('owner', 'user ' || thread % $3, 'graph_id', 'graph ' || thread % 8),
        ended, ended, ended, ended, 'user ' || thread % $3
 from generate_series(1, $1::int) as n,
-     lateral (select case when n % 100 = 0 then 1 + n / 100 % {LONG_THREADS}
+     lateral (select case when n <= $4::int * $5::int then 1 + n % $4::int
                           else 1 + n * 7919::bigint % $2 end as thread,
+                     case when n <= $4::int * $5::int then n / $4::int
+                          else n / $2 + 2 end as position_in_thread,
                      now() - interval '1 hour' - (n * 31::bigint % $1) * interval '10 s' as ended
      ) as of
 """
@@ -107,7 +117,14 @@ async def fill(uri: str, size: Size) -> None:
     try:
         waiting, owners = size.waiting_threads, size.owners
         await connection.execute(_THREADS, size.threads, owners, waiting)
-        await connection.execute(_ENDED, size.runs - size.pending, size.threads, owners)
+        await connection.execute(
+            _ENDED,
+            size.runs - size.pending,
+            size.threads,
+            owners,
+            size.long_threads,
+            size.runs_of_a_long_thread,
+        )
         await connection.execute(_PENDING, size.pending, waiting, owners)
         await connection.execute("vacuum analyze")
     finally:
