@@ -222,6 +222,32 @@ async def test_websockets_of_custom_routes_are_guarded_at_their_upgrade(
             assert socket.receive_text() == "hi"
 
 
+@ORDERS
+async def test_a_preflight_that_the_app_answers_needs_no_credentials(
+    serve: Serve, files: ProjectFiles, order: str
+) -> None:
+    files.write(
+        "app.py",
+        """
+        from starlette.applications import Starlette
+        from starlette.middleware import Middleware
+        from starlette.middleware.cors import CORSMiddleware
+
+        cors = Middleware(
+            CORSMiddleware, allow_origins=["https://own.example"], allow_methods=["POST"]
+        )
+        app = Starlette(middleware=[cors])
+        """,
+    )
+    preflight = {"origin": "https://own.example", "access-control-request-method": "POST"}
+    async with serve(middleware_order=order, enable_custom_route_auth=True) as api:
+        for path in ("/threads", "/mine"):
+            answer = await api.http.options(path, headers=preflight)
+            assert answer.status_code == 200
+            assert answer.headers["access-control-allow-origin"] == "https://own.example"
+        assert (await api.http.options("/threads")).status_code == 401
+
+
 async def test_all_of_it_lies_under_the_mount_prefix(serve: Serve) -> None:
     async with serve(mount_prefix="/agents", middleware_order="auth_first") as api:
         assert (await api.http.get("/agents/who/x")).json() is None

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 from langgraph.store.base import BaseStore
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,6 +79,8 @@ class Mounted:
 
     def _is_guarded(self, scope: Scope) -> bool:
         """What it lets pass here and leads to the API after all, the API's own guard stops."""
+        if _is_preflight(scope):
+            return False  # a browser sends no credentials with it, and the app may answer it
         route = self._route_of_api(scope)
         return self._guards_custom_routes if route is None else route.path not in self._open_paths
 
@@ -159,6 +162,11 @@ def _prepare(app: Starlette) -> None:
         Middleware(Dispatch),
     ]
     app.middleware_stack = None  # it may have been used before, in a test for example
+
+
+def _is_preflight(scope: Scope) -> bool:
+    asks = scope["type"] == "http" and scope["method"] == "OPTIONS"
+    return asks and "access-control-request-method" in Headers(scope=scope)
 
 
 def _fits(route: BaseRoute, scope: Scope) -> bool:
