@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from joinstream.app import make_services
 from joinstream.auth.access import OpenAccess
 from joinstream.domain.events import EventId, FrameBatch
 from joinstream.domain.ids import RunId, ThreadId
@@ -15,6 +14,7 @@ from joinstream.services import Services
 from joinstream.services.run_streams import RunStream
 from joinstream.settings import load_settings
 from joinstream.streams.join import Now
+from joinstream.use_cases import make_services
 from tests.support.api import Api
 from tests.support.streams import KEPT, frames
 

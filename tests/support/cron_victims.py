@@ -9,13 +9,13 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from joinstream.app import make_services
 from joinstream.auth.access import OpenAccess
 from joinstream.backends import open_backends
 from joinstream.ports.crons import CronStore, DueCron
 from joinstream.project import load_project
 from joinstream.settings import load_settings
 from joinstream.streams.memory import MemoryStreams
+from joinstream.use_cases import make_services
 from tests.support.api import GRAPHS
 
 FIRING_SECONDS = 0.012
