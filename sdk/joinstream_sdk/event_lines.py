@@ -10,6 +10,8 @@ from rich.text import Text
 _NAME_WIDTH = 9
 _STYLES = {"error": "bold red", "gap": "bold yellow", "metadata": "cyan", "custom": "magenta"}
 
+_AWAITED = {"thread": "its thread", "cap": "room under a cap", "worker": "a worker"}
+
 
 class EventLines:
     """Prints events to a console; `whole` ones are not cut at the end of the line."""
@@ -87,12 +89,20 @@ def _sentence(mode: str, data: Any) -> str:
         return f"{data['error']}: {data['message']}"
     if mode == "metadata":
         return f"attempt {data['attempt']}"
+    if mode == "queue":
+        return _waiting(data)
     if mode == "gap":
         return "events are missing here; the current state follows"
     if mode == "updates" and isinstance(data, dict) and len(data) == 1:
         ((node, update),) = data.items()
         return f"{node} {_json(update)}"
     return _json(data)
+
+
+def _waiting(data: dict[str, Any]) -> str:
+    if data["waits_for"] == "time":
+        return f"begins at {data['due_at']}"
+    return f"waits for {_AWAITED[data['waits_for']]}, {data['position']} before it"
 
 
 def _json(data: Any) -> str:

@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
 from tests.support.server import Deployment
-from tests.support.streaming import listen, names_of
+from tests.support.streaming import datas_of, listen, names_of
+from tests.support.waiting import eventually
 
 LONG: Any = {"steps": 10_000, "seconds": 0.01}
 
@@ -54,6 +56,50 @@ async def test_the_official_client_raises_a_conflict(deployment: Deployment) -> 
             thread_id, "counter", input=LONG, multitask_strategy="reject"
         )
     await stop(deployment, thread_id, run_id)
+
+
+async def test_an_enqueued_stream_tells_what_it_waits_for_until_it_begins(
+    deployment: Deployment,
+) -> None:
+    thread_id, first = await busy(deployment)
+    given: Any = {"steps": 1}
+    second = await deployment.client.runs.create(thread_id, "counter", input=given)
+    parts = []
+    async for part in deployment.there.client.runs.stream(thread_id, "counter", input=given):
+        parts.append(part)
+        if part.event == "queue" and part.data["position"] == 2:
+            await deployment.client.runs.cancel(thread_id, second["run_id"])
+        elif part.event == "queue":
+            await deployment.client.runs.cancel(thread_id, first)
+    told = datas_of(parts, "queue")
+    assert [(data["position"], data["waits_for"]) for data in told[:2]] == [
+        (2, "thread"),
+        (1, "thread"),
+    ]
+    assert {data["run_id"] for data in told} == {
+        data["run_id"] for data in datas_of(parts, "metadata")
+    }
+    names = [part.event for part in parts]
+    assert names.index("metadata") == len(told)
+    assert names[-1] == "end"
+    log = deployment.client.runs.join_stream(thread_id, told[0]["run_id"], last_event_id="-1")
+    assert "queue" not in [part.event async for part in log]
+
+
+async def test_a_remote_graph_that_has_to_wait_is_not_confused_by_where_it_stands(
+    deployment: Deployment,
+) -> None:
+    thread_id, first = await busy(deployment)
+    remote = RemoteGraph("counter", client=deployment.there.client)
+    config: Any = {"configurable": {"thread_id": thread_id}}
+    invoking = asyncio.create_task(remote.ainvoke({"steps": 2}, config))
+
+    async def it_waits() -> bool:
+        return len(await deployment.client.runs.list(thread_id, status="pending")) == 1
+
+    await eventually(it_waits)
+    await stop(deployment, thread_id, first)
+    assert (await invoking)["steps"] == 0
 
 
 async def test_enqueued_runs_execute_in_order_and_one_at_a_time(deployment: Deployment) -> None:

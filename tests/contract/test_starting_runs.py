@@ -23,6 +23,7 @@ from tests.contract.scenes import (
     refused,
 )
 from tests.support.contract import AnyClient, contract
+from tests.support.streaming import names_of
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:`checkpoint_during` is deprecated")
@@ -42,7 +43,8 @@ def by_creating(client: AnyClient) -> Way:
 def by_streaming(client: AnyClient) -> Way:
     async def run(thread_id: str | None, assistant: str, **fields: Any) -> Any:
         parts = await all_of(client.runs.stream(thread_id, assistant, **fields))
-        assert (parts[0].event, parts[-1].event) == ("metadata", "end")
+        names = names_of(parts)
+        assert (names[0], names[-1]) == ("metadata", "end")
         return [part.data for part in parts if part.event == "values"][-1]
 
     return run

@@ -4,6 +4,7 @@ Pages are counted instead of seconds, because they are the same on every machine
 """
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,16 @@ import pytest
 from joinstream.domain.caps import Caps
 from joinstream.domain.ids import new_thread_id
 from joinstream.ports.runs import Claimant
+from joinstream.sql import load_queries
+from joinstream.store import runs as runs_store
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
 from joinstream.store.runs import PostgresRuns
 from tests.support.postgres import PostgresForTests
 
+QUERIES = load_queries(Path(runs_store.__file__).parent / "queries" / "runs.sql")
 PENDING = 100_000
+A_THOUSAND_RUNS_PAGES = 2_500
 CAPS = '{"assistant": 1, "user": 2}'
 ENOUGH_PAGES = 400
 """A claim of ten runs touches some ten index paths; a scan of the table is over 5,000 pages."""
@@ -61,6 +66,12 @@ async def pool(postgres: PostgresForTests) -> AsyncIterator[asyncpg.Pool]:
     await pool.close()
 
 
+async def pages_of_position(pool: asyncpg.Pool, run: str) -> int:
+    run_id = await pool.fetchval(f"select run_id from runs where status = 'pending' and {run}")
+    query = QUERIES["queue_position"]
+    return await pages_touched(pool, query, run_id, 1000)
+
+
 async def pages_touched(pool: asyncpg.Pool, query: str, *arguments: Any) -> int:
     """Pages read by a statement and the functions it calls; its effects are undone."""
     async with pool.acquire() as connection:
@@ -100,6 +111,21 @@ async def test_a_backlog_of_one_thread_is_passed_over_by_the_index(pool: asyncpg
     )
     assert len(claimed) == 10
     assert all(row["temporary"] for row in claimed)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "blocked order by run_after desc limit 1",
+        "blocked order by run_after limit 1",
+        "not blocked order by run_after desc limit 1",
+        "not blocked order by run_after limit 1",
+    ],
+)
+async def test_where_a_run_stands_is_counted_no_further_than_it_is_told(
+    pool: asyncpg.Pool, run: str
+) -> None:
+    assert await pages_of_position(pool, run) < A_THOUSAND_RUNS_PAGES
 
 
 BUSY = UUID(int=0xB)
@@ -156,6 +182,11 @@ async def test_a_backlog_of_a_capped_assistant_hides_nobody_and_costs_nobody(
     assert held == PENDING
     await capped.execute("vacuum analyze runs")
     assert await pages_touched(capped, CLAIM, []) < ENOUGH_PAGES
+    for run in (
+        "held_by is not null order by run_after limit 1",
+        "true order by run_after desc limit 1",
+    ):
+        assert await pages_of_position(capped, run) < A_THOUSAND_RUNS_PAGES
     await capped.execute("update runs set status = 'success' where status = 'running'")
     ended = [{"assistant_id": str(BUSY), "user_id": "somebody", "concurrency_key": None}]
     assert await pages_touched(capped, CLAIM, ended) < ENOUGH_PAGES

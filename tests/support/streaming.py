@@ -22,8 +22,13 @@ def ids_of(parts: Sequence[StreamPart]) -> list[EventId]:
     return [EventId.parse(part.id) for part in parts if part.id]
 
 
+def without_waiting(parts: Sequence[StreamPart]) -> list[StreamPart]:
+    """All but where the run stood before it began, which depends on the machine."""
+    return [part for part in parts if part.event != "queue"]
+
+
 def names_of(parts: Sequence[StreamPart]) -> list[str]:
-    return [part.event for part in parts]
+    return [part.event for part in without_waiting(parts)]
 
 
 def datas_of(parts: Sequence[StreamPart], name: str) -> list[Any]:
@@ -65,7 +70,7 @@ class Listener:
         return self.parts
 
     async def began(self) -> None:
-        """Return once an event has come; raises what the stream raised instead."""
+        """Return once an event of the run has come; raises what the stream raised instead."""
         waiting = asyncio.create_task(self._began.wait())
         await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
@@ -75,7 +80,8 @@ class Listener:
     async def _collect(self, stream: AsyncIterator[StreamPart]) -> None:
         async for part in stream:
             self.parts.append(part)
-            self._began.set()
+            if part.event != "queue":
+                self._began.set()
 
 
 async def listen(client: LangGraphClient, thread_id: str, run_id: str) -> Listener:

@@ -35,6 +35,16 @@ def token(text: str, message_id: str = "m1", **fields: Any) -> tuple[str, Any]:
         ("updates", {"step": {"count": 1}}, 'updates   step {"count": 1}'),
         ("updates", {"a": 1, "b": 2}, 'updates   {"a": 1, "b": 2}'),
         ("custom|plan:1f|read:2e", {"done": 1}, 'custom    plan/read {"done": 1}'),
+        (
+            "queue",
+            {"position": 2, "waits_for": "thread"},
+            "queue     waits for its thread, 2 before it",
+        ),
+        (
+            "queue",
+            {"position": None, "waits_for": "time", "due_at": "noon"},
+            "queue     begins at noon",
+        ),
         ("error", {"error": "ValueError", "message": "no"}, "error     ValueError: no"),
         ("end", {"run_id": "r", "status": "success"}, "end       success"),
     ],

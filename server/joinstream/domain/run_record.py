@@ -13,6 +13,7 @@ from joinstream.domain.runs import CancelAction, MultitaskStrategy, RunStatus
 class Run:
     """One row of `runs`. `kwargs` is what the client asked for, in the official server's keys.
 
+    `blocked`: it is behind another run of its thread.
     `set_aside_at`: when it failed because its attempts were used up; None when it did not.
     """
 
@@ -22,6 +23,7 @@ class Run:
     assistant_id: AssistantId
     graph_id: str
     status: RunStatus
+    blocked: bool
     attempt: int
     forgiven_attempts: int
     epoch: int

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from starlette.requests import Request
 
 from joinstream.domain.events import EventId, FrameBatch, FrameKind
+from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import Run
 from joinstream.domain.stream_modes import wants
 from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.http.measured import measure_of
+from joinstream.http.schemas.runs import QueueOut
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
 from joinstream.observe import metrics
@@ -155,6 +157,9 @@ async def _sse_chunks(
             yield await _gap(request, stream.run, item)
         elif isinstance(item, Ended):
             yield await _synthetic_end(request, stream.run)
+        elif isinstance(item, QueuePosition):
+            waiting = {"run_id": stream.run.run_id, **position_as_json(item)}
+            yield sse_bytes("queue", dumps(waiting), None)
         else:
             yield HEARTBEAT
 
@@ -169,6 +174,14 @@ def _sse_of(batch: FrameBatch, asked: frozenset[str] | None) -> bytes:
             if frame.kind is not FrameKind.EVENT or wants(asked, frame.mode)
         ]
     )
+
+
+def position_as_json(position: QueuePosition) -> QueueOut:
+    """In a stream it is no part of the run's events, and has no id."""
+    shown = QueueOut(position=position.ahead, waits_for=position.waits_for)
+    if position.due_at is not None:
+        shown["due_at"] = position.due_at
+    return shown
 
 
 async def _gap(request: Request, run: Run, gap: Gap) -> bytes:

@@ -31,6 +31,7 @@ from joinstream.http.run_streams import (
     cursor_of,
     ended_body,
     event_stream,
+    position_as_json,
     result_body,
     run_path,
 )
@@ -43,6 +44,7 @@ from joinstream.http.schemas.runs import (
     RunBatch,
     RunCreate,
     RunField,
+    RunInQueue,
     RunOptionsQuery,
     RunOut,
     RunsCancel,
@@ -136,7 +138,11 @@ async def list_runs(request: Request, query: RunsQuery) -> Response:
 
 
 async def get_run(request: Request) -> Response:
-    return json_response(run_as_json(await requested_run(request)))
+    run = await requested_run(request)
+    shown = run_as_json(run)
+    if (position := await services(request).runs.queue_position(run)) is not None:
+        shown["queue"] = position_as_json(position)
+    return json_response(shown)
 
 
 async def delete_run(request: Request) -> Response:
@@ -227,7 +233,7 @@ def _routes_of(prefix: str) -> list[Route]:
             raises=_CANNOT_BE_CREATED,
             summary="Create a run and wait for its output",
         ),
-        operation("GET", run, get_run, returns=RunOut, summary="Get a run"),
+        operation("GET", run, get_run, returns=RunInQueue, summary="Get a run"),
         operation("DELETE", run, delete_run, status=204, summary="Delete a run"),
         operation(
             "GET",

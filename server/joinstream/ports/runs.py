@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from joinstream.domain.access import Filter
 from joinstream.domain.caps import Caps
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
 
@@ -123,6 +124,10 @@ class RunStore(Protocol):
         ...
 
     async def status(self, run_id: RunId) -> RunStatus | None: ...
+
+    async def queue_position(self, run_id: RunId) -> QueuePosition | None:
+        """Where a pending run stands; None for any other."""
+        ...
 
     async def result(self, run_id: RunId) -> Result | None: ...
 

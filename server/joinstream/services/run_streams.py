@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from joinstream.domain.ids import ThreadId
+from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction
 from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.runs import RunStore
 from joinstream.services.run_creation import RunCreation
 from joinstream.services.runs import Runs
+from joinstream.services.waiting import PATIENCE_SECONDS, telling_position
 from joinstream.streams.join import Cursor, Now, StreamItem, follow
 
 ReadValues = Callable[[ThreadId], Awaitable[Any]]
@@ -24,7 +26,7 @@ class RunStream:
 
     run: Run
     cursor: Cursor
-    items: AsyncIterator[StreamItem]
+    items: AsyncIterator[StreamItem | QueuePosition]
     _open: AsyncExitStack
 
     async def close(self) -> None:
@@ -131,7 +133,7 @@ class RunStreams:
         is_new: bool = False,
         only_end: bool = False,
     ) -> RunStream:
-        items = follow(
+        events = follow(
             self.events,
             subscription,
             stream=run.thread_id,
@@ -142,5 +144,12 @@ class RunStreams:
             is_new=is_new,
             log_patience=0 if only_end else None,
             end_epoch=run.end_epoch,
+        )
+        if run.status != "pending" or only_end:
+            return RunStream(run, cursor, events, stack)
+        items = telling_position(
+            events,
+            lambda: self.store.queue_position(run.run_id),
+            patience=0 if run.blocked else PATIENCE_SECONDS,
         )
         return RunStream(run, cursor, items, stack)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.pages import Total, counted, many, told_by_page
+from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import CancelAction, RunStatus, is_terminal
 from joinstream.errors import NotFound
@@ -57,6 +58,10 @@ class Runs:
             return page, told
         most = None if exact else many(limit=limit, offset=offset)
         return page, counted(await self.store.count(thread_id, status=status, most=most), most)
+
+    async def queue_position(self, run: Run) -> QueuePosition | None:
+        """Where the run stands while it is pending."""
+        return await self.store.queue_position(run.run_id) if run.status == "pending" else None
 
     async def has_ended(self, run_id: RunId) -> bool:
         """Whether the run is over; one that was rolled back or deleted is."""

@@ -12,6 +12,7 @@ import asyncpg
 from joinstream.domain.access import Filter
 from joinstream.domain.caps import Caps
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.queue_position import MOST_AHEAD, QueuePosition
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
 from joinstream.domain.threads import Ttl
@@ -155,6 +156,10 @@ class PostgresRuns:
     async def status(self, run_id: RunId) -> RunStatus | None:
         status: RunStatus | None = await self._database.fetchval(_QUERIES["status"], run_id)
         return status
+
+    async def queue_position(self, run_id: RunId) -> QueuePosition | None:
+        row = await self._database.fetchrow(_QUERIES["queue_position"], run_id, MOST_AHEAD)
+        return QueuePosition(**row) if row else None
 
     async def result(self, run_id: RunId) -> Result | None:
         row = await self._database.fetchrow(_QUERIES["result"], run_id)

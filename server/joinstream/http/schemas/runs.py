@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, RootModel
 from typing_extensions import TypedDict
 
 from joinstream.domain.ids import RunId
+from joinstream.domain.queue_position import WaitsFor
 from joinstream.domain.run_request import RunRequest
 from joinstream.domain.runs import (
     CancelAction,
@@ -256,6 +257,17 @@ class SetAsideQuery(Query):
     select: list[RunField] = Field(default_factory=list)
 
 
+class QueueOut(TypedDict):
+    """What a pending run waits for, and how many runs come first there, counted up to 1000.
+
+    One that waits for its time has no position, but a time.
+    """
+
+    position: int | None
+    waits_for: WaitsFor
+    due_at: NotRequired[datetime]
+
+
 class RunOut(TypedDict):
     """A run, as it is answered."""
 
@@ -275,6 +287,12 @@ class RunOut(TypedDict):
     concurrency_key: NotRequired[str]
     timeout_seconds: NotRequired[float]
     set_aside_at: NotRequired[datetime]
+
+
+class RunInQueue(RunOut):
+    """A run by itself, which also tells where it stands while it is pending."""
+
+    queue: NotRequired[QueueOut]
 
 
 RUN_OPTIONS = RunOut.__optional_keys__

@@ -30,6 +30,53 @@ end;
 -- How a run stands.
 select status from runs where run_id = $1;
 
+-- name: queue_position
+-- What a pending run waits for, and how many stand before it there, counted up to $2. What is counted
+-- is put in the order of an index, so that this index is what it is read from.
+select waits_for, due_at, case waits_for
+    when 'thread' then least($2, (
+        select count(*) from (
+            select from runs r
+            where r.thread_id = mine.thread_id and r.status = 'pending'
+              and (r.run_after, r.run_id) < (mine.run_after, mine.run_id)
+            order by r.run_after, r.run_id limit $2) as earlier
+    ) + (
+        select count(*) from runs r where r.thread_id = mine.thread_id and r.status = 'running'))
+    when 'cap' then least($2, (
+        select count(*) from (
+            select from runs r
+            where r.status = 'pending' and r.held_by = mine.held_by and r.priority > mine.priority
+            order by r.priority desc, r.run_after, r.run_id limit $2) as preferred
+    ) + (
+        select count(*) from (
+            select from runs r
+            where r.status = 'pending' and r.held_by = mine.held_by and r.priority = mine.priority
+              and (r.run_after, r.run_id) < (mine.run_after, mine.run_id)
+            order by r.run_after, r.run_id limit $2) as earlier))
+    when 'worker' then least($2, (
+        select count(*) from (
+            select from runs r
+            where r.status = 'pending' and not r.blocked and r.held_by is null
+              and r.priority > mine.priority and r.run_after <= now()
+            order by r.priority desc, r.run_after, r.run_id limit $2) as preferred
+    ) + (
+        select count(*) from (
+            select from runs r
+            where r.status = 'pending' and not r.blocked and r.held_by is null
+              and r.priority = mine.priority
+              and (r.run_after, r.run_id) < (mine.run_after, mine.run_id)
+            order by r.run_after, r.run_id limit $2) as earlier))
+end as ahead
+from (
+    select *,
+           case when run_after > now() then 'time'
+                when blocked then 'thread'
+                when held_by is not null then 'cap'
+                else 'worker' end as waits_for,
+           case when run_after > now() then run_after end as due_at
+    from runs where run_id = $1 and status = 'pending'
+) as mine;
+
 -- name: result
 -- How a run ended and what it gave.
 select status, result, error from runs where run_id = $1;
