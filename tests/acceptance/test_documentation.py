@@ -58,6 +58,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.timeout(180)
 @every_page
 def test_programs_and_requests_do_what_the_page_says(
     embedded: Deployment, page: Path, folder: Path

@@ -57,7 +57,8 @@ async def test_fifty_joiners_at_both_apis_get_a_gapless_tail_each_and_all_end(
     assert_gapless(whole)
     assert names_of(whole) == ["metadata", *["values"] * 61, "end"]
     for tail in tails:
-        assert tail == whole[-len(tail) :]
+        # who came when it was over already has been told so by the server, not by the run
+        assert tail in (whole[-len(tail) :], [whole[-1]._replace(id=None)])
     assert len({len(tail) for tail in tails}) > 1
 
 
