@@ -167,7 +167,9 @@ async def test_whoever_leaves_is_seen_to_leave(api: Api, path: str, then: str) -
 
 
 @pytest.mark.parametrize("path", ["runs/stream", "runs/wait"])
-async def test_a_server_that_stops_cancels_nobodys_run(api: Api, path: str) -> None:
+async def test_a_server_that_stops_cancels_nobodys_run(
+    api: Api, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     thread_id = await new_thread(api)
     body = {**HANG, "on_disconnect": "cancel"}
     complete = True
@@ -179,6 +181,7 @@ async def test_a_server_that_stops_cancels_nobodys_run(api: Api, path: str) -> N
         except httpx.RemoteProtocolError:
             complete = False
     assert complete is (path == "runs/stream"), "half a result must not pass for the whole"
+    assert [line for line in caplog.records if line.name == "uvicorn.error"] == []
     assert await status(api, thread_id, run_id) == "running"
     await api.client.runs.cancel(thread_id, run_id, wait=True)
 

@@ -100,8 +100,8 @@ class UnexpectedErrors:
         async def watched_send(message: Message) -> None:
             nonlocal started, complete
             started = started or message["type"] == "http.response.start"
-            complete = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
 
         try:
             await self._app(scope, receive, watched_send)
