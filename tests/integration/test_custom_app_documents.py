@@ -13,14 +13,23 @@ from tests.support.project_files import ProjectFiles, project_files
 Documented = Callable[..., Any]
 
 FASTAPI = """
+    from typing import Annotated, Literal
+
     from fastapi import FastAPI
-    from pydantic import BaseModel
+    from pydantic import BaseModel, Field
 
     class Thread(BaseModel):
         colour: str
 
+    class Red(BaseModel):
+        kind: Literal["red"]
+
+    class Assistant(BaseModel):
+        kind: Literal["assistant"]
+
     class Order(BaseModel):
         thread: Thread
+        choice: Annotated[Red | Assistant, Field(discriminator="kind")]
 
     app = FastAPI(openapi_tags=[{"name": "shop", "description": "Things to buy."}])
 
@@ -114,7 +123,9 @@ async def test_schemas_of_the_same_name_stay_two(documented: Documented) -> None
     assert "thread_id" in schemas["Thread"]["properties"]
     ordered = schemas["Order"]["properties"]["thread"]
     assert ordered == {"$ref": "#/components/schemas/custom.Thread"}
-    for reference in references(document):
+    mapping = schemas["Order"]["properties"]["choice"]["discriminator"]["mapping"]
+    assert mapping["assistant"] == "#/components/schemas/custom.Assistant"
+    for reference in (*references(document), *mapping.values()):
         _, _, kind, name = reference.split("/")
         assert name in document["components"][kind], reference
 

@@ -48,7 +48,10 @@ def _guarded(item: Mapping[str, Any], security: Sequence[Any]) -> dict[str, Any]
     """A path's operations, each with the security that it does not state itself."""
     if not security:
         return dict(item)
-    return {method: {"security": security, **operation} for method, operation in item.items()}
+    return {
+        key: {"security": security, **value} if isinstance(value, Mapping) else value
+        for key, value in item.items()
+    }
 
 
 def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,11 +81,9 @@ def _without_clashes(theirs: Document, our_schemas: Mapping[str, Any]) -> Docume
 
 
 def _renamed(value: Any, references: Mapping[str, str]) -> Any:
+    """With other references, in `$ref` and wherever else they stand, such as in discriminators."""
     if isinstance(value, Mapping):
-        return {
-            key: references.get(item, item)
-            if key == "$ref" and isinstance(item, str)
-            else _renamed(item, references)
-            for key, item in value.items()
-        }
-    return [_renamed(item, references) for item in value] if isinstance(value, list) else value
+        return {key: _renamed(item, references) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, references) for item in value]
+    return references.get(value, value) if isinstance(value, str) else value
