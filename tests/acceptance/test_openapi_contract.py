@@ -17,7 +17,7 @@ from tests.support.server import QUICK_GRAPHS, Deployment, embedded_server
 CONFIG = Path(__file__).parents[1] / "support" / "schemathesis.toml"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("graphs", "headers"),
     [(QUICK_GRAPHS, {}), (TENANTS, {"Authorization": "Bearer ann-key"})],
