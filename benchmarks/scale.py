@@ -1,8 +1,9 @@
 """What many rows cost: each act on full tables beside the same on nearly empty ones.
 
 Full is 100,000 threads with 1,000,000 runs, of which 100,000 wait. Nearly empty, in the column
-"bare", is a hundredth of that, so that the answers are as long. The two databases take turns. What
-is timed is a call of the store: HTTP would only hide a slow statement behind its own time.
+"bare", is a fortieth of that, so that the pages of answers are as long. The two databases take
+turns. What is timed is a call of the store: HTTP would only hide a slow statement behind its own
+time.
 """
 
 import statistics
@@ -23,7 +24,7 @@ from joinstream.store.migrate import migrate
 from joinstream.store.pool import create_pool
 
 FULL = Size(threads=100_000, runs=1_000_000, pending=100_000)
-SMALL = Size(threads=1_000, runs=10_000, pending=1_000)
+SMALL = Size(threads=2_500, runs=25_000, pending=2_500)
 SAMPLES = 200
 WARM_UP = 20
 TIMES = 2
@@ -34,7 +35,7 @@ async def run(_: Lab) -> AsyncIterator[Measurement]:
         async with _tables(postgres.uri, SMALL) as small, _tables(postgres.uri, FULL) as full:
             for name, act in (ACTS | COUNTS).items():
                 few, many = await _times(act, small, full)
-                for p in (50, 99):
+                for p in (50, 95):
                     floor = _percentile(few, p)
                     aim = Aim(TIMES * floor, f"{TIMES} x bare") if name in ACTS else None
                     yield Measurement(

@@ -151,6 +151,9 @@ ACTS: dict[str, Act] = {
     ),
     "search threads of a graph": lambda tables: tables.search(_OF_A_GRAPH),
     "search interrupted threads": lambda tables: tables.search(_INTERRUPTED),
+    "search interrupted threads of a graph": lambda tables: tables.search(
+        replace(_OF_A_GRAPH, status="interrupted")
+    ),
     "search idle threads": lambda tables: tables.search(ThreadFilter(status="idle")),
     "search threads by a value": lambda tables: tables.search(tables.with_value()),
     "search a tenant's threads": lambda tables: tables.search(tables.seen_by_tenant()),
@@ -173,11 +176,8 @@ ACTS: dict[str, Act] = {
 """By name. Their order matters to those that use up what others made."""
 
 COUNTS: dict[str, Act] = {
-    "search interrupted threads of a graph": lambda tables: tables.search(
-        replace(_OF_A_GRAPH, status="interrupted")
-    ),
     "count interrupted threads": lambda tables: tables.count(_INTERRUPTED),
     "count threads of a graph": lambda tables: tables.count(_OF_A_GRAPH),
     "count threads": lambda tables: tables.count(ThreadFilter()),
 }
-"""These take the longer the more there is to count; the total of a search, up to a thousand."""
+"""These take the longer the more there is to count."""

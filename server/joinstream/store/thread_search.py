@@ -85,6 +85,7 @@ class ThreadSearch:
             _QUERIES["search"]
             .replace("{among}", _QUERIES[place])
             .replace("{matches}", "matches" if place == "few" else "null")
+            .replace("{offset}", "0" if place == "few" else "$6")
             .replace("{matching}", _all_of(_asked(query.filter)))
             .replace("{served}", _all_of(_served_by_index(query)))
             .replace("{order}", _order(query))

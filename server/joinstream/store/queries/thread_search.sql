@@ -27,7 +27,8 @@ metadata @> any ($4);
 
 -- name: search
 -- One page. Large columns are read only when selected ($7); $8 lists what to extract.
--- The store fills in where to look, the condition and the order, and how many are known to match.
+-- The store fills in where to look, the condition and the order, how many are known to match, and
+-- the offset, unless where it looks is a page already.
 select {matches} as matches,
        thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
        case when status = 'busy' then active_run_v1(thread_id, active_run) end as active_run_id,
@@ -43,7 +44,7 @@ select {matches} as matches,
            from jsonb_to_recordset($8::jsonb) as e (alias text, root text, path text[])
        ) as extracted
 from {among}
-order by {order} limit $5 offset $6;
+order by {order} limit $5 offset {offset};
 
 -- name: in_order
 -- Not a statement: where to look for a page whose condition and order one index serves.
@@ -51,10 +52,15 @@ threads where {matching};
 
 -- name: few
 -- Not a statement: finds whatever matches, and how much that is, unless there is too much of it.
+-- Whole rows are read of the page alone.
 (
-    select *, count(*) over () as matches
-    from (select * from threads where {matching} limit $9) as matching
-) as threads;
+    select thread_id, count(*) over () as matches
+    from (
+        select thread_id, created_at, updated_at, state_updated_at, status
+        from threads where {matching} limit $9
+    ) as matching
+    order by {order} limit $5 offset $6
+) as page join threads using (thread_id);
 
 -- name: first
 -- Not a statement: looks at the first threads in the order, and no further.
