@@ -8,7 +8,10 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
 
-.PHONY: setup dev test conformance contract check bench redis
+# npm leaves a list of what it has installed.
+NODE_MODULES := tests/javascript/node_modules/.package-lock.json
+
+.PHONY: setup dev test conformance contract check bench redis browser
 
 setup: $(READY)
 	@$(MAKE) --no-print-directory redis || true
@@ -16,7 +19,7 @@ setup: $(READY)
 dev: $(READY)
 	@$(BIN)/joinstream dev --config graphs/langgraph.json
 
-test: $(READY) redis
+test: $(READY) redis browser
 	@$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile $(ARGS)
 
 # The official suite's own report on the checkpointer, printed.
@@ -44,16 +47,19 @@ $(READY): pyproject.toml sdk/pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e sdk -e '.[embedded,dev]'
 	@touch $@
 
-# Installed where that needs no question; else said how.
+# Programs that tests need are installed where that needs no question; else it is said how.
 redis:
-	@command -v redis-server >/dev/null && exit 0; \
-	if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
-	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
-		echo "installing redis-server"; export DEBIAN_FRONTEND=noninteractive; \
-		$$as_root apt-get update -qq && \
-		$$as_root apt-get install -qq --no-install-recommends redis-server >/dev/null; \
-	fi; \
-	command -v redis-server >/dev/null || { \
+	@sh .ci/install.sh redis-server || { \
 		echo "the tests need redis-server: apt install redis-server, or brew install redis" >&2; \
 		exit 1; \
 	}
+
+browser: $(NODE_MODULES)
+	@sh .ci/install.sh chromium || \
+		echo "no tests in a browser: they need Chromium, as chromium (apt install chromium)" >&2
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "installing into $(@D)"; \
+		npm ci --prefix $* --engine-strict --no-audit --no-fund --loglevel error && touch $@; \
+	else false; fi || echo "no tests of JavaScript: they need Node 20.19 or newer, with npm" >&2

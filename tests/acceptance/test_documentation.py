@@ -1,7 +1,7 @@
 """The documentation does what it says: programs run, commands exist, links lead somewhere.
 
-- `python` blocks are whole programs. They run in order, in a folder of their page's own, against a
-  real server; an `output` block behind one is what it prints, `…` standing for anything.
+- `python` and `js` blocks are whole programs. They run in order against a real server, Python in a
+  folder of its page's own; an `output` block behind one is what it prints, `…` for anything.
 - Blocks with a title are files of that folder.
 - `sh` blocks: `curl` is run against the server; other commands are checked as far as they can be
   without starting anything.
@@ -37,6 +37,8 @@ from tests.support.documents import (
     named_paths,
     named_tests,
 )
+from tests.support.javascript import FOLDER as CLIENTS
+from tests.support.javascript import needs
 from tests.support.server import Deployment
 
 DEV_URL = "http://localhost:2024"
@@ -69,7 +71,10 @@ def test_programs_and_requests_do_what_the_page_says(
         if block.title is not None:
             save(block, folder)
         elif block.language == "python":
-            printed = run_program(block, folder, url)
+            printed = run_program([sys.executable, "-c"], block, folder, url)
+        elif block.language == "js":
+            node = [needs("node", CLIENTS), "--input-type=module", "--eval"]
+            printed = run_program(node, block, CLIENTS, url)
         elif block.language == "sh":
             printed = "".join(run_command(command, folder, url) for command in commands(block))
         elif block.language == "output":
@@ -86,9 +91,9 @@ def save(block: Block, folder: Path) -> None:
         assert read_config(path).unknown_keys == []
 
 
-def run_program(block: Block, folder: Path, url: str) -> str:
+def run_program(interpreter: list[str], block: Block, folder: Path, url: str) -> str:
     ended = subprocess.run(
-        [sys.executable, "-c", block.text.replace(DEV_URL, url)],
+        [*interpreter, block.text.replace(DEV_URL, url)],
         cwd=folder,
         env={**os.environ, "JOINSTREAM_URL": url},
         capture_output=True,
@@ -198,7 +203,7 @@ def test_data_can_be_read(page: Path) -> None:
 
 @every_page
 def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
-    kinds = {"python", "sh", "json", "yaml", "output", "text"}
+    kinds = {"python", "js", "sh", "json", "yaml", "output", "text"}
     assert [block.name for block in blocks(page) if block.language not in kinds] == []
 
 
