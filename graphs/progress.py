@@ -1,30 +1,56 @@
-"""Custom events: a node tells how far it is while it still works.
+"""A node tells how far it is while it still works; so does one of a graph inside.
 
-    in      {"total": 3}
-    events  {"done": 1, "total": 3}, {"done": 2, "total": 3}, {"done": 3, "total": 3}
-    out     {"total": 3, "result": "3 of 3 done"}
+    graph:  collect ──► tidy
+    tidy:               sort
 
-Ask for `stream_mode="custom"` to see the events.
+    in      {"total": 2}
+    events  {"type": "progress", "fraction": 0.5, "label": "1 of 2", "stage": "collecting",
+             "node": "collect"}, and so on
+    out     {"total": 2, "found": [1, 2], "result": "2 of 2 done"}
+
+Ask for `stream_mode="custom"` to see the events, with `stream_subgraphs` also those of `sort`.
+`seconds` is the pause before each of them.
 """
 
 import asyncio
 
-from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
+
+from joinstream import progress
 
 
 class State(TypedDict, total=False):
     total: int
+    seconds: float
+    found: list[int]
     result: str
 
 
-async def work(state: State) -> State:
-    write, total = get_stream_writer(), state["total"]
+async def collect(state: State) -> State:
+    total, found = state["total"], list[int]()
     for done in range(1, total + 1):
-        await asyncio.sleep(0)
-        write({"done": done, "total": total})
-    return {"result": f"{total} of {total} done"}
+        await asyncio.sleep(state.get("seconds", 0.0))
+        found.insert(0, done)
+        progress(done / total, f"{done} of {total}", stage="collecting")
+    return {"found": found}
 
 
-graph = StateGraph(State).add_node(work).add_edge(START, "work").compile()
+async def sort(state: State) -> State:
+    progress(None, "nobody knows how long", stage="tidying")
+    await asyncio.sleep(state.get("seconds", 0.0))
+    found = sorted(state["found"])
+    progress(1, "all in order", stage="tidying")
+    return {"found": found, "result": f"{len(found)} of {state['total']} done"}
+
+
+tidy = StateGraph(State).add_node(sort).add_edge(START, "sort").compile()
+
+graph = (
+    StateGraph(State)
+    .add_node(collect)
+    .add_node("tidy", tidy)
+    .add_edge(START, "collect")
+    .add_edge("collect", "tidy")
+    .compile()
+)

@@ -9,6 +9,11 @@ How the parts lie (arrows are imports; `docs/architecture.md` is the long versio
             store, checkpoint, streams             Postgres, Postgres, Redis or memory
 
 `app.py`, `worker/main.py` and `cli.py` are the only places where the parts are wired together.
+
+Graphs may import `progress` from here: `docs/progress.md`.
 """
 
+from joinstream.progress_events import Progress, progress
+
+__all__ = ["Progress", "progress"]
 __version__ = "0.1.0"

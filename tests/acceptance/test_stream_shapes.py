@@ -66,7 +66,11 @@ async def test_a_static_breakpoint_is_an_interrupt_without_a_question(
 
 async def test_custom_events_are_what_the_node_wrote(embedded: Deployment) -> None:
     parts = await stream(embedded, "progress", {"total": 2}, "custom")
-    assert datas_of(parts, "custom") == [{"done": 1, "total": 2}, {"done": 2, "total": 2}]
+    told = {"type": "progress", "stage": "collecting", "node": "collect"}
+    assert datas_of(parts, "custom") == [
+        {**told, "fraction": 0.5, "label": "1 of 2"},
+        {**told, "fraction": 1.0, "label": "2 of 2"},
+    ]
 
 
 async def test_message_tuples_are_a_chunk_and_its_metadata(embedded: Deployment) -> None:
@@ -230,12 +234,10 @@ async def test_modes_interleave_as_the_graph_produced_them(embedded: Deployment)
         "checkpoints",
         "values",
         "checkpoints",
-        "tasks",
-        "custom",
-        "updates",
-        "tasks",
-        "values",
-        "checkpoints",
+        *("tasks", "custom", "updates", "tasks"),
+        *("values", "checkpoints"),
+        *("tasks", "updates", "tasks"),
+        *("values", "checkpoints"),
         "end",
     ]
 

@@ -60,7 +60,7 @@ async def test_stream(graph: AnyGraph) -> None:
     )
     assert stopped == [{"steps": 1, "count": 0}]
     progress = other(graph, "progress").stream({"total": 1}, stream_mode=["custom"])
-    assert [part.data for part in await all_of(progress)] == [{"done": 1, "total": 1}]
+    assert [part.data["label"] for part in await all_of(progress)] == ["1 of 1"]
     said = {"messages": [{"role": "human", "content": "hi"}]}
     spoken = await all_of(other(graph, "chat").stream(said, stream_mode="messages"))
     assert "".join(chunk["content"] for chunk, metadata in spoken) == "You said: hi"

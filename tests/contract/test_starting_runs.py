@@ -256,8 +256,8 @@ async def streams_in_every_mode(client: AnyClient) -> None:
     )
     names = [part.event for part in parts]
     assert {"values", "updates", "custom", "tasks", "checkpoints", "debug"} <= set(names)
-    custom = [part.data for part in parts if part.event == "custom"]
-    assert custom == [{"done": 1, "total": 2}, {"done": 2, "total": 2}]
+    labels = [part.data["label"] for part in parts if part.event == "custom"]
+    assert labels == ["1 of 2", "2 of 2"]
     said = {"messages": [{"role": "human", "content": "hi"}]}
     tuples = await all_of(
         client.runs.stream(None, "chat", input=said, stream_mode="messages-tuple")
