@@ -11,7 +11,7 @@ _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE |
 _TITLE = re.compile(r'title="([^"]+)"')
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-_PATH = re.compile(r"`((?:server|sdk|graphs|migrations|tests|docs|benchmarks)/[\w/.-]+)`")
+_PATH = re.compile(r"`((?:server|sdk|graphs|examples|migrations|tests|docs|benchmarks)/[\w/.-]+)`")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 

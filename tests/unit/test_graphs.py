@@ -147,6 +147,16 @@ async def test_progress_tells_every_step_also_from_inside() -> None:
     assert (await graph.ainvoke({"total": 2}))["found"] == [1, 2]
 
 
+async def test_essay_reads_before_it_writes() -> None:
+    events: Any = graph_of("essay").astream(
+        {"messages": [human("rain")]}, stream_mode=["custom", "messages"]
+    )
+    told = [data if mode == "custom" else data[0].text async for mode, data in events]
+    reading = [event["fraction"] for event in told[:7]]
+    assert reading == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, None]
+    assert "".join(told[7:]).startswith("About rain there is much to say")
+
+
 async def test_counter_takes_its_steps_and_goes_on_counting_on_the_same_thread() -> None:
     graph, config = on_a_thread("counter")
     assert await graph.ainvoke({"steps": 3}, config) == {"steps": 0, "count": 3}

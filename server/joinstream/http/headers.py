@@ -23,12 +23,14 @@ def _number(name: str, description: str, *, always: bool = False) -> Header:
 
 
 _EVENT_ID = r"\d+-\d+"
+POSITION_PATTERN = r"^(-1|-|[0-9]{1,19}(-[0-9]{0,10})?)?$"
+"""What may be sent to say where a stream is to begin."""
 
 LAST_EVENT_ID = _text(
     "Last-Event-ID",
     "The id of the last event that was received, to go on after it; -1 replays from the start. "
     "Without it the stream begins now.",
-    pattern=r"^(-1|-|[0-9]{1,19}(-[0-9]{0,10})?)?$",
+    pattern=POSITION_PATTERN,
 )
 IDEMPOTENCY_KEY = _text(
     "Idempotency-Key",

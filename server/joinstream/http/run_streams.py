@@ -36,12 +36,13 @@ def locations(request: Request, run: Run, rejoin: str) -> dict[str, str]:
     return {"Location": f"{path}/{rejoin}", "Content-Location": path}
 
 
-def cursor_of(request: Request) -> Cursor:
+def cursor_of(request: Request, otherwise: str) -> Cursor:
     """Where `Last-Event-ID` says to go on: `-1`, `-` and `0` are the start, none is now.
 
-    Raises Unprocessable for anything else that is not one of our event ids.
+    `otherwise` counts when there is no such header. Raises Unprocessable for anything else that is
+    not one of our event ids.
     """
-    text = request.headers.get("last-event-id", "").strip()
+    text = (request.headers.get("last-event-id") or otherwise).strip()
     if not text:
         return "now"
     if text in ("-1", "-", START):

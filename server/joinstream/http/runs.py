@@ -160,7 +160,7 @@ async def join_run(request: Request, query: JoinQuery) -> Response:
 
 
 async def join_stream(request: Request, query: StreamQuery) -> Response:
-    cursor = cursor_of(request)
+    cursor = cursor_of(request, query.last_event_id)
     run = await _run_to_join(request, query)
     return event_stream(
         request,

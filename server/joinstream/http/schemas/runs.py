@@ -20,6 +20,7 @@ from joinstream.domain.runs import (
     RunStatus,
 )
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
+from joinstream.http.headers import POSITION_PATTERN
 from joinstream.http.schemas.base import (
     Body,
     Config,
@@ -206,9 +207,14 @@ class JoinQuery(Query):
 
 
 class StreamQuery(JoinQuery):
-    """Which of the run's events are wanted; none named: all of them."""
+    """Which of the run's events are wanted, none named: all of them; and where they are to begin.
+
+    `last_event_id` is for an EventSource, which cannot send the header at first. When it comes back
+    it does, to the same address: so the header counts for more.
+    """
 
     stream_mode: list[str] = Field(default_factory=list)
+    last_event_id: str = Field(default="", json_schema_extra={"pattern": POSITION_PATTERN})
 
 
 RunField = Literal[

@@ -1,0 +1,39 @@
+"""A browser, and a server whose essays are written as fast as a test allows."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.support.browser import new_page, running_chromium
+from tests.support.gates import Essay
+from tests.support.server import Deployment, embedded_server
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with running_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="session")
+def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gates")
+
+
+@pytest.fixture(scope="session")
+async def server(gates: Path) -> AsyncIterator[Deployment]:
+    async with embedded_server(ESSAY_GATES=str(gates)) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    async with new_page(browser) as page:
+        yield page
+
+
+@pytest.fixture
+def essay(gates: Path) -> Essay:
+    return Essay(gates)
