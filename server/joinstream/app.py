@@ -9,11 +9,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ExceptionHandler
+from starlette.types import ASGIApp, ExceptionHandler
 
 from joinstream.auth.authority import Authority, load_authority
 from joinstream.auth.middleware import Authentication
 from joinstream.backends import Backends
+from joinstream.encryption.configured import Ciphers
+from joinstream.encryption.middleware import EncryptionContexts
 from joinstream.http.errors import UnexpectedErrors
 from joinstream.http.openapi_additions import Additions, Document, DocumentedAuth
 from joinstream.http.routing import path_params_by
@@ -52,7 +54,7 @@ def create_app(
     )
     services = make_services(settings, project, backends, authority.access, local_worker)
     handlers = exception_handlers_of(custom)
-    guard = _guard(authority, settings, handlers)
+    guard = _guard(authority, settings, handlers, backends.ciphers)
 
     api = Starlette(
         routes=[*routes.open, *_behind(guard, routes.guarded)],
@@ -126,15 +128,27 @@ async def _firing_crons(scheduler: CronScheduler, settings: Settings) -> AsyncIt
 
 
 def _guard(
-    authority: Authority, settings: Settings, handlers: Mapping[Any, ExceptionHandler]
+    authority: Authority,
+    settings: Settings,
+    handlers: Mapping[Any, ExceptionHandler],
+    ciphers: Ciphers,
 ) -> Guard | None:
-    authenticator = authority.authenticator
-    if authenticator is None:
+    """What stands before the API: who calls, and for whom is encrypted."""
+    authenticator, encryption = authority.authenticator, ciphers.handlers
+    if authenticator is None and encryption is None:
         return None
     limit = settings.http_max_request_body_bytes
-    return lambda app: ExceptionMiddleware(Authentication(app, authenticator, limit), handlers)
+
+    def guarded(app: ASGIApp) -> ASGIApp:
+        if encryption is not None:
+            app = EncryptionContexts(app, encryption._context_handler)
+        if authenticator is not None:
+            app = Authentication(app, authenticator, limit)
+        return ExceptionMiddleware(app, handlers)
+
+    return guarded
 
 
 def _behind(guard: Guard | None, routes: list[Route]) -> list[BaseRoute]:
-    """The routes, and every path there is not, for known callers only; or just as is."""
+    """The routes, and every path there is not, behind the guard; or just as is."""
     return [Mount("", routes=routes, middleware=[Middleware(guard)])] if guard else [*routes]

@@ -12,6 +12,7 @@ import asyncpg
 from langgraph.store.base import BaseStore
 
 from joinstream.checkpoint import PostgresCheckpoints
+from joinstream.encryption.configured import Ciphers, configured_ciphers
 from joinstream.errors import StartupError
 from joinstream.item_store.opening import open_item_store
 from joinstream.ports import EventHub, EventLog, Signals
@@ -19,8 +20,10 @@ from joinstream.project import Project
 from joinstream.serializer import checkpoint_serializer
 from joinstream.settings import Settings
 from joinstream.store.database import Database
+from joinstream.store.encrypted.check import check_ciphers
 from joinstream.store.pool import create_pool
 from joinstream.store.runs import CreationRules, PostgresRuns
+from joinstream.stores import Stores
 from joinstream.streams.memory import MemoryStreams
 from joinstream.streams.redis import (
     RedisConnections,
@@ -46,10 +49,12 @@ class Backends:
 
     pool: asyncpg.Pool
     database: Database
+    stores: Stores
     runs: PostgresRuns
     checkpoints: PostgresCheckpoints
     bus: Bus
     store: BaseStore
+    ciphers: Ciphers
 
 
 def database_uri(settings: Settings) -> str:
@@ -74,7 +79,8 @@ async def open_backends(
 
     Raises StartupError in one line when something cannot be reached or used.
     """
-    serde = checkpoint_serializer(settings, project)
+    ciphers = configured_ciphers(settings, project)
+    serde = checkpoint_serializer(project, ciphers)
     pool = await create_pool(
         database_uri(settings),
         max_size=settings.langgraph_postgres_pool_max_size,
@@ -84,12 +90,14 @@ async def open_backends(
     try:
         async with (
             _open_bus(settings, memory_bus) as bus,
-            open_item_store(pool, database_uri(settings), project) as store,
+            open_item_store(pool, database_uri(settings), project, ciphers.fields) as store,
         ):
             database = Database(pool)
-            runs = PostgresRuns(database, creation_rules(settings))
-            checkpoints = PostgresCheckpoints(pool, serde=serde)
-            yield Backends(pool, database, runs, checkpoints, bus, store)
+            await check_ciphers(database, ciphers.fields)
+            stores = Stores(pool, creation_rules(settings), ciphers.fields)
+            runs = stores.runs(database)
+            checkpoints = PostgresCheckpoints(pool, serde=serde, fields=ciphers.fields)
+            yield Backends(pool, database, stores, runs, checkpoints, bus, store, ciphers)
     finally:
         await pool.close()
 

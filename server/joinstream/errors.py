@@ -19,7 +19,7 @@
     ├── AuthFailed                a user's auth handler failed; clients see 500
     ├── LeaseLost                 this worker no longer owns the run it writes for
     ├── Unserializable            a graph's state holds what no checkpoint can
-    ├── EncryptionFailed          a checkpoint cannot be encrypted or decrypted
+    ├── EncryptionFailed          something stored cannot be encrypted or decrypted
     └── RunStopped                raised inside a run to end it
         ├── RunInterrupted        cancel with action interrupt
         ├── RunRolledBack         cancel with action rollback
@@ -130,7 +130,7 @@ class Unserializable(JoinstreamError, TypeError):
 
 
 class EncryptionFailed(JoinstreamError):
-    """A checkpoint cannot be encrypted or decrypted; the message says what has to be set right."""
+    """What is stored cannot be encrypted or decrypted; the message says what has to be set right."""
 
 
 class RunStopped(JoinstreamError):

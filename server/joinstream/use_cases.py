@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from joinstream.backends import Backends, creation_rules
+from joinstream.backends import Backends
 from joinstream.domain.assistants import Assistant
 from joinstream.domain.ids import AssistantId, ThreadId
 from joinstream.domain.run_request import RunRequest
+from joinstream.encryption.access import NotingAccess
 from joinstream.errors import NotFound
 from joinstream.http.parse import validated
 from joinstream.http.schemas.runs import RunCreate
@@ -33,10 +34,6 @@ from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
 from joinstream.settings import Settings
 from joinstream.store.assistants import PostgresAssistants
-from joinstream.store.crons import PostgresCrons
-from joinstream.store.runs import PostgresRuns
-from joinstream.store.threads import PostgresThreads
-from joinstream.store.webhooks import PostgresWebhooks
 
 NOBODYS_STREAM = UUID(int=0)
 """Asked for to learn whether the event log answers."""
@@ -54,19 +51,19 @@ def make_services(
     project = project.with_store(backends.store)
     switched_off = http_config(project.config).disable_webhooks
     webhook_urls = None if switched_off else webhooks_config(project.config).url_policy()
-    thread_store = PostgresThreads(backends.pool, checkpoints.saver_on, settings.ttl_of_new_threads)
+    if backends.ciphers.fields is not None:
+        access = NotingAccess(access)
+    thread_store = backends.stores.threads(checkpoints.saver_on, settings.ttl_of_new_threads)
     thread_states = ThreadStates(thread_store, checkpoints, project, access)
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
-    assistant_store = PostgresAssistants(backends.database)
+    assistant_store = backends.stores.assistants()
     assistant_service = Assistants(assistant_store, project, access)
     run_creation = RunCreation(
         backends.runs, assistant_service.resolve, bus.signals, access, webhook_urls, local_worker
     )
     run_service = Runs(backends.runs, bus.signals, bus.events, checkpoints, access)
 
-    cron_store = PostgresCrons(
-        backends.pool, lambda database: PostgresRuns(database, creation_rules(settings))
-    )
+    cron_store = backends.stores.crons()
     scheduler = CronScheduler(
         cron_store,
         replace(run_creation, resolve_assistant=_by_id_in(assistant_store)),
@@ -105,7 +102,7 @@ def make_services(
             scheduler.wake,
         ),
         cron_scheduler=scheduler,
-        webhooks=Webhooks(PostgresWebhooks(backends.database), access),
+        webhooks=Webhooks(backends.stores.webhooks(), access),
         items=Items(backends.store, access, filters_are_ignored=settings.auth_default_allow),
         figures=Figures(backends.runs),
         health=Health(

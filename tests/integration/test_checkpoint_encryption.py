@@ -16,6 +16,7 @@ from langgraph_sdk.encryption.types import DecryptResult
 
 from joinstream.checkpoint import PostgresCheckpoints, PostgresSaver
 from joinstream.checkpoint.serializers import SerdeConfig, make_serializer
+from joinstream.encryption.aes import AesCipher
 from joinstream.errors import EncryptionFailed
 from tests.support.api import running_api
 from tests.support.checkpoints import (
@@ -53,7 +54,7 @@ def shifting_handlers() -> Encryption:
 
 
 def by_aes(key: bytes = KEY) -> SerializerProtocol:
-    return make_serializer(SerdeConfig(), aes_key=key)
+    return make_serializer(SerdeConfig(), aes=AesCipher(key))
 
 
 def by_handlers() -> SerializerProtocol:
@@ -137,7 +138,7 @@ async def test_what_aes_encrypted_stays_readable_after_a_change_to_handlers(
 ) -> None:
     config = await put(PostgresSaver(pool, serde=by_aes()), thread_config(), {"list": [LONG]})
 
-    both = make_serializer(SerdeConfig(), aes_key=KEY, encryption=shifting_handlers())
+    both = make_serializer(SerdeConfig(), aes=AesCipher(KEY), encryption=shifting_handlers())
     config = await put(PostgresSaver(pool, serde=both), config, {"list": [LONG, SECRET + LONG]})
 
     values = await values_of(PostgresSaver(pool, serde=both), config)

@@ -50,6 +50,7 @@ class Move:
             self.pool,
             self.checkpoints,
             self.project,
+            None,
             graph_id=graph_id,
             kept_metadata=kept_metadata,
         )

@@ -10,6 +10,7 @@ import pytest
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from pydantic import BaseModel
 
+from joinstream.encryption.configured import configured_ciphers
 from joinstream.errors import StartupError
 from joinstream.serializer import checkpoint_serializer
 from joinstream.settings import load_settings
@@ -57,7 +58,8 @@ def files(tmp_path: Path) -> Iterator[ProjectFiles]:
 
 def serializer(files: ProjectFiles, *, key: str | None = None, **sections: Any) -> Any:
     project = files.load(graphs={"agent": "./agent.py:graph"}, **sections)
-    return checkpoint_serializer(load_settings(langgraph_aes_key=key), project)
+    ciphers = configured_ciphers(load_settings(langgraph_aes_key=key), project)
+    return checkpoint_serializer(project, ciphers)
 
 
 def with_options(files: ProjectFiles, **options: Any) -> Any:

@@ -9,24 +9,34 @@ from joinstream.checkpoint.saver import Fence, PostgresSaver
 from joinstream.checkpoint.storage import measure_thread
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.storage import ThreadStorage
+from joinstream.encryption.fields import FieldCipher
 
 
 class PostgresCheckpoints:
-    """Makes savers over one pool, all with the same serializer."""
+    """Makes savers over one pool, all with the same serializer; `fields` encrypts metadata."""
 
-    def __init__(self, pool: asyncpg.Pool, *, serde: SerializerProtocol | None = None) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        *,
+        serde: SerializerProtocol | None = None,
+        fields: FieldCipher | None = None,
+    ) -> None:
         self._pool = pool
         self._serde = serde
+        self._fields = fields
 
     def saver(self) -> PostgresSaver:
-        return PostgresSaver(self._pool, serde=self._serde)
+        return PostgresSaver(self._pool, serde=self._serde, fields=self._fields)
 
     def fenced_saver(self, run_id: UUID, epoch: int) -> PostgresSaver:
-        return PostgresSaver(self._pool, fence=Fence(run_id, epoch), serde=self._serde)
+        return PostgresSaver(
+            self._pool, fence=Fence(run_id, epoch), serde=self._serde, fields=self._fields
+        )
 
     def saver_on(self, connection: asyncpg.Connection) -> PostgresSaver:
         """A saver whose statements are part of the connection's transaction."""
-        return PostgresSaver(connection, serde=self._serde)
+        return PostgresSaver(connection, serde=self._serde, fields=self._fields)
 
     async def storage(self, thread_id: ThreadId) -> ThreadStorage:
         return await measure_thread(self._pool, self.saver().serde, thread_id)

@@ -4,87 +4,65 @@ Each ciphertext is stored with the name of its cipher, so what was written befor
 switched on, or changed from the one kind to the other, can still be read.
 """
 
-import asyncio
-from collections.abc import Coroutine
-from functools import cache
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
+import orjson
 from langgraph.checkpoint.serde.base import CipherProtocol
-from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph_sdk.encryption import Encryption
-from langgraph_sdk.encryption.types import DecryptResult, EncryptionContext
+from langgraph_sdk.encryption.types import EncryptionContext
 
-from joinstream.errors import EncryptionFailed, StartupError
+from joinstream.encryption.aes import AesCipher
+from joinstream.encryption.context import current_context
+from joinstream.encryption.handlers import called_from_thread, plaintext_of
+from joinstream.errors import EncryptionFailed
 
-T = TypeVar("T")
-
-HANDLER_SECONDS = 30.0
-"""How long a handler may take for one value."""
-
-
-class AesCipher(CipherProtocol):
-    """AES in EAX mode, as LangGraph's own `from_pycryptodome_aes` does it, and readable by that."""
-
-    name = "aes"
-
-    def __init__(self, key: bytes) -> None:
-        """`key` has 16, 24 or 32 bytes. Raises StartupError when pycryptodome is missing."""
-        try:
-            self._cipher = EncryptedSerializer.from_pycryptodome_aes(key=key).cipher
-        except ImportError:
-            raise StartupError(
-                "LANGGRAPH_AES_KEY is set, but pycryptodome is not installed: "
-                "pip install 'joinstream[encryption]', or unset the variable."
-            ) from None
-
-    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-        return self._cipher.encrypt(plaintext)
-
-    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-        try:
-            return self._cipher.decrypt(ciphername, ciphertext)
-        except ValueError as error:
-            raise EncryptionFailed(
-                "A checkpoint cannot be decrypted: LANGGRAPH_AES_KEY is not the key it was "
-                "encrypted with, or its bytes were changed."
-            ) from error
+_HEAD_BYTES = 4
+"""How long the context is that stands before a ciphertext."""
 
 
 class HandlerCipher(CipherProtocol):
     """The blob handlers of the project's `Encryption` object, which are asynchronous.
 
-    They run on a thread and event loop of their own, and the caller waits: a handler that asks a
-    remote service for each value holds up the event loop it is called on.
+    The caller waits: a handler that asks a remote service for each value holds up the event loop it
+    is called on. The context of what is encrypted is stored before the ciphertext.
     """
 
     name = "custom"
+    name_with_context = "custom-in-context"
 
     def __init__(self, encryption: Encryption) -> None:
-        """Raises StartupError when one of the two handlers is missing."""
         # The SDK has getters for the JSON handlers only.
         encryptor, decryptor = encryption._blob_encryptor, encryption._blob_decryptor
-        if encryptor is None or decryptor is None:
-            missing = "encrypt" if encryptor is None else "decrypt"
-            raise StartupError(
-                f"encryption: there is no @encryption.{missing}.blob handler; checkpoints need one "
-                "for encrypting and one for decrypting."
-            )
+        assert encryptor is not None
+        assert decryptor is not None
         self._encryptor, self._decryptor = encryptor, decryptor
 
     def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-        ciphertext = _result_of("encrypted", self._encrypt(plaintext))
-        return self.name, ciphertext
+        context = dict(current_context())
+        ciphertext = called_from_thread(
+            self._encrypt(context, plaintext), "A checkpoint could not be encrypted"
+        )
+        if not context:
+            return self.name, ciphertext
+        head = orjson.dumps(context)
+        return self.name_with_context, len(head).to_bytes(_HEAD_BYTES) + head + ciphertext
 
     def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-        return _result_of("decrypted", self._decrypt(ciphertext))
+        context: dict[str, Any] = {}
+        if ciphername == self.name_with_context:
+            end = _HEAD_BYTES + int.from_bytes(ciphertext[:_HEAD_BYTES])
+            context, ciphertext = orjson.loads(ciphertext[_HEAD_BYTES:end]), ciphertext[end:]
+        return called_from_thread(
+            self._decrypt(context, ciphertext), "A checkpoint could not be decrypted"
+        )
 
-    async def _encrypt(self, plaintext: bytes) -> bytes:
-        return await self._encryptor(EncryptionContext(model="checkpoint"), plaintext)
+    async def _encrypt(self, context: dict[str, Any], plaintext: bytes) -> bytes:
+        return await self._encryptor(EncryptionContext("checkpoint", context), plaintext)
 
-    async def _decrypt(self, ciphertext: bytes) -> bytes:
-        found = await self._decryptor(EncryptionContext(model="checkpoint"), ciphertext)
-        return found.plaintext if isinstance(found, DecryptResult) else found
+    async def _decrypt(self, context: dict[str, Any], ciphertext: bytes) -> bytes:
+        return plaintext_of(
+            await self._decryptor(EncryptionContext("checkpoint", context), ciphertext)
+        )
 
 
 class CiphersByName(CipherProtocol):
@@ -92,7 +70,7 @@ class CiphersByName(CipherProtocol):
 
     def __init__(self, *ciphers: AesCipher | HandlerCipher) -> None:
         self._writing = ciphers[0]
-        self._reading = {cipher.name: cipher for cipher in ciphers}
+        self._reading = {name: cipher for cipher in ciphers for name in _names(cipher)}
 
     def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
         return self._writing.encrypt(plaintext)
@@ -103,31 +81,17 @@ class CiphersByName(CipherProtocol):
         return self._reading[ciphername].decrypt(ciphername, ciphertext)
 
 
+def _names(cipher: AesCipher | HandlerCipher) -> tuple[str, ...]:
+    if isinstance(cipher, HandlerCipher):
+        return cipher.name, cipher.name_with_context
+    return (cipher.name,)
+
+
 def explain_missing(ciphername: str) -> str:
     """What has to be configured before something encrypted by this cipher can be read."""
     remedy = {
         AesCipher.name: "set LANGGRAPH_AES_KEY",
         HandlerCipher.name: "name the handlers under `encryption` in langgraph.json",
+        HandlerCipher.name_with_context: "name the handlers under `encryption` in langgraph.json",
     }.get(ciphername, "it was not written by this server")
     return f"A checkpoint cannot be decrypted: it was encrypted with {ciphername!r}; {remedy}."
-
-
-def _result_of(done: str, work: Coroutine[Any, Any, T]) -> T:
-    future = asyncio.run_coroutine_threadsafe(work, _handlers_loop())
-    try:
-        return future.result(HANDLER_SECONDS)
-    except Exception as error:
-        future.cancel()
-        reason = str(error) or f"no answer in {HANDLER_SECONDS:g} s"
-        raise EncryptionFailed(
-            f"A checkpoint could not be {done} by the project's handler: "
-            f"{type(error).__name__}: {reason}"
-        ) from error
-
-
-@cache
-def _handlers_loop() -> asyncio.AbstractEventLoop:
-    """One for the process, so that handlers can keep connections open."""
-    loop = asyncio.new_event_loop()
-    Thread(target=loop.run_forever, name="encryption handlers", daemon=True).start()
-    return loop

@@ -29,6 +29,7 @@ from joinstream.checkpoint.reading import Loaded, read_parts
 from joinstream.checkpoint.retention import Retention
 from joinstream.checkpoint.statement import Writer
 from joinstream.checkpoint.synchronous import SynchronousMethods
+from joinstream.encryption.fields import FieldCipher
 
 _PAGE = 16
 """Checkpoints read at a time when a thread's history is listed."""
@@ -56,8 +57,10 @@ class PostgresSaver(SynchronousMethods):
         *,
         fence: Fence | None = None,
         serde: SerializerProtocol | None = None,
+        fields: FieldCipher | None = None,
     ) -> None:
         super().__init__(serde=serde)
+        self._fields = fields
         self.home = asyncio.get_running_loop()
         owner = (fence.run_id, fence.epoch) if fence else (None, None)
         self._database = database_for(executor, patient=fence is not None)
@@ -82,6 +85,8 @@ class PostgresSaver(SynchronousMethods):
     ) -> RunnableConfig:
         base = await self._known(config)
         entry = CheckpointEntry(self.serde, config, checkpoint, metadata, new_versions, base)
+        if self._fields is not None:
+            entry.metadata = await self._fields.seal("checkpoint", "metadata", entry.metadata)
         await self._outbox.store(entry)
         return {
             "configurable": {
@@ -133,7 +138,13 @@ class PostgresSaver(SynchronousMethods):
             return None
         loaded = Loaded(self.serde, row, read_parts(row), thread_id)
         self._memory.keep(Place.named(config, row["checkpoint_id"]), loaded.as_known())
-        return loaded.as_tuple()
+        return await self._opened(loaded.as_tuple())
+
+    async def _opened(self, found: CheckpointTuple) -> CheckpointTuple:
+        if self._fields is None:
+            return found
+        opened = await self._fields.open("checkpoint", "metadata", found.metadata)
+        return found._replace(metadata=opened)
 
     async def alist(
         self,
@@ -151,7 +162,8 @@ class PostgresSaver(SynchronousMethods):
             thread_id = config["configurable"]["thread_id"] if config else None
             parts = read_parts(rows[0]) if rows else {}
             for row in rows:
-                yield Loaded(self.serde, row, parts, thread_id or row["thread_id"]).as_tuple()
+                loaded = Loaded(self.serde, row, parts, thread_id or row["thread_id"])
+                yield await self._opened(loaded.as_tuple())
             if len(rows) < size:
                 return
             after = (row["checkpoint_id"], row["thread_id"], row["checkpoint_ns"])

@@ -8,7 +8,9 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph_sdk.encryption import Encryption
 from pydantic import BaseModel, ConfigDict, Field
 
-from joinstream.checkpoint.ciphers import AesCipher, CiphersByName, HandlerCipher
+from joinstream.checkpoint.ciphers import CiphersByName, HandlerCipher
+from joinstream.encryption.aes import AesCipher
+from joinstream.encryption.handlers import has_handlers
 
 _Name = Annotated[tuple[str, ...], Field(min_length=2)]
 """A class by the parts of its name, such as `["my_package.models", "Order"]`."""
@@ -28,7 +30,7 @@ class SerdeConfig(BaseModel):
 
 
 def make_serializer(
-    config: SerdeConfig, *, aes_key: bytes | None = None, encryption: Encryption | None = None
+    config: SerdeConfig, *, aes: AesCipher | None = None, encryption: Encryption | None = None
 ) -> SerializerProtocol:
     """LangGraph's serializer, within its encryption when there is a key or a handler.
 
@@ -38,8 +40,8 @@ def make_serializer(
     options: dict[str, Any] = config.model_dump(exclude_unset=True)
     serializer = JsonPlusSerializer(**{"pickle_fallback": config.pickle_fallback, **options})
     ciphers: list[AesCipher | HandlerCipher] = []
-    if encryption is not None:
+    if encryption is not None and has_handlers(encryption, "blob"):
         ciphers.append(HandlerCipher(encryption))
-    if aes_key is not None:
-        ciphers.append(AesCipher(aes_key))
+    if aes is not None:
+        ciphers.append(aes)
     return EncryptedSerializer(CiphersByName(*ciphers), serializer) if ciphers else serializer

@@ -10,10 +10,13 @@ from rich.table import Table
 
 from joinstream.backends import database_uri
 from joinstream.checkpoint import PostgresCheckpoints
+from joinstream.encryption.configured import configured_ciphers
 from joinstream.errors import StartupError
 from joinstream.importing import AT_A_TIME, Importer, Outcome, Report, Target, open_source
 from joinstream.processes.preparation import Prepared, prepare, require_migrated
 from joinstream.serializer import checkpoint_serializer
+from joinstream.store.database import Database
+from joinstream.store.encrypted.check import check_ciphers
 from joinstream.store.pool import create_pool
 
 _FAILURES_SHOWN = 20
@@ -49,10 +52,16 @@ async def _import(
     await require_migrated(ours)
     pool = await create_pool(ours, max_size=AT_A_TIME, application_name="joinstream import")
     try:
-        serde = checkpoint_serializer(prepared.settings, prepared.project)
-        checkpoints = PostgresCheckpoints(pool, serde=serde)
+        ciphers = configured_ciphers(prepared.settings, prepared.project)
+        await check_ciphers(Database(pool), ciphers.fields)
+        serde = checkpoint_serializer(prepared.project, ciphers)
         target = Target(
-            pool, checkpoints, prepared.project, graph_id=graph_id, kept_metadata=kept_metadata
+            pool,
+            PostgresCheckpoints(pool, serde=serde, fields=ciphers.fields),
+            prepared.project,
+            ciphers.fields,
+            graph_id=graph_id,
+            kept_metadata=kept_metadata,
         )
         async with open_source(uri, schema, serde, connections=AT_A_TIME) as source:
             with _progress() as progress:

@@ -54,6 +54,11 @@ async def _retry(config: Path, run_ids: Sequence[UUID]) -> list[str]:
         return [await runs.retry(RunId(run_id)) for run_id in run_ids]
 
 
+def _message(run: Run) -> str:
+    message = (run.error or {}).get("message", "")
+    return message if isinstance(message, str) else "(encrypted)"
+
+
 def _table(page: Sequence[Run], total: int) -> Table:
     table = Table(title="Set aside", title_justify="left", caption_justify="left")
     for heading in ("run", "thread", "graph", "since", "attempts", "error"):
@@ -65,7 +70,7 @@ def _table(page: Sequence[Run], total: int) -> Table:
             run.graph_id,
             f"{run.set_aside_at:%Y-%m-%d %H:%M}",
             str(run.attempt),
-            escape((run.error or {}).get("message", "")),
+            escape(_message(run)),
         )
     if total > len(page):
         table.caption = f"… and {total - len(page):,} more"

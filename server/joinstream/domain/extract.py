@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from joinstream.domain.threads import EXTRACT_ROOTS, THREAD_FIELDS, Extract
 
@@ -31,3 +32,23 @@ def _parse(alias: str, path: str) -> Extract:
         steps.append(step[1] or step[2])
         position = step.end()
     return Extract(alias, root, steps)
+
+
+def picked(extract: Extract, root: Any) -> Any:
+    """The value at the path, None when there is none; as Postgres' `#>` finds it."""
+    value = root
+    for step in extract.path:
+        value = _at(step, value)
+    return value
+
+
+def _at(step: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    if (
+        isinstance(value, list)
+        and re.fullmatch(r"-?\d+", step)
+        and -len(value) <= int(step) < len(value)
+    ):
+        return value[int(step)]
+    return None

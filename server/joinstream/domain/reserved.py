@@ -31,6 +31,33 @@ RESERVED_METADATA: frozenset[str] = frozenset(
 )
 """Refused in `metadata` and `config.metadata` of a write."""
 
+SERVERS_OWN: frozenset[str] = frozenset(
+    {
+        "assistant_id",
+        "checkpoint_id",
+        "checkpoint_map",
+        "checkpoint_ns",
+        "counters_since_delta_snapshot",
+        "cron_id",
+        "graph_id",
+        "langgraph_api_url",
+        "langgraph_api_version",
+        "langgraph_auth_permissions",
+        "langgraph_auth_user",
+        "langgraph_auth_user_id",
+        "langgraph_host",
+        "langgraph_plan",
+        "langgraph_request_id",
+        "langgraph_version",
+        "max_concurrency",
+        "recursion_limit",
+        "run_id",
+        "task_id",
+        "thread_id",
+    }
+)
+"""Keys of metadata and configs that are never encrypted: the server writes them, or queries by them."""
+
 
 def client_configurable(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in given.items() if key not in RESERVED_CONFIGURABLE}

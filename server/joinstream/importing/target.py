@@ -12,6 +12,7 @@ from joinstream.checkpoint import PostgresCheckpoints, PostgresSaver
 from joinstream.checkpoint.known import thread_key
 from joinstream.domain.runs import thread_status_after
 from joinstream.domain.thread_state import thread_state
+from joinstream.encryption.fields import FieldCipher
 from joinstream.errors import JoinstreamError
 from joinstream.importing.copying import CopyDiffers, copy_checkpoints, require_equal
 from joinstream.importing.queries import TARGET
@@ -32,7 +33,7 @@ class NoGraph(JoinstreamError):
 
 
 class Target:
-    """Takes threads in. `graph_id` is for those whose checkpoints do not name one of the project.
+    """Takes threads in; `fields` encrypts their rows. `graph_id` is for those whose checkpoints do not name one of the project.
 
     `kept_metadata` are keys of checkpoint metadata that become metadata of the thread.
     """
@@ -42,6 +43,7 @@ class Target:
         pool: asyncpg.Pool,
         checkpoints: PostgresCheckpoints,
         project: Project,
+        fields: FieldCipher | None,
         *,
         graph_id: str | None,
         kept_metadata: Iterable[str],
@@ -49,6 +51,7 @@ class Target:
         self._pool = pool
         self._checkpoints = checkpoints
         self._project = project
+        self._fields = fields
         self._graph_id = graph_id
         self._kept_metadata = tuple(kept_metadata)
 
@@ -80,7 +83,9 @@ class Target:
             await database.execute(
                 TARGET["settle"],
                 thread_id,
-                self._metadata(thread, thread_id, graph_id, outline),
+                await self._sealed(
+                    "metadata", self._metadata(thread, thread_id, graph_id, outline)
+                ),
                 *await self._state_columns(graph_id, saver, thread_id),
                 datetime.fromisoformat(outline.began),
                 datetime.fromisoformat(outline.ended),
@@ -116,7 +121,11 @@ class Target:
         async with opened_graph(self._project, graph_id, config, "threads.read", saver) as graph:
             state = thread_state(await graph.aget_state(config))
         status = thread_status_after("success", more_to_do=state.more_to_do, active_runs=False)
-        return state.values, state.interrupts, status
+        values = await self._sealed("values", state.values)
+        return values, await self._sealed("interrupts", state.interrupts), status
+
+    async def _sealed(self, field: str, value: Any) -> Any:
+        return await self._fields.seal("thread", field, value) if self._fields else value
 
 
 async def _make_room(

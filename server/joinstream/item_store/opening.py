@@ -15,8 +15,10 @@ import asyncpg
 from langgraph.store.base import BaseStore
 from langgraph.store.base.embed import ensure_embeddings
 
+from joinstream.encryption.fields import FieldCipher
 from joinstream.errors import StartupError
 from joinstream.item_store.config import IndexConfig, item_store_config
+from joinstream.item_store.encrypted import EncryptedItemStore
 from joinstream.item_store.postgres import PostgresItemStore
 from joinstream.item_store.tables import missing_tables
 from joinstream.project import Project
@@ -25,9 +27,12 @@ from joinstream.project.modules import load_object
 
 @asynccontextmanager
 async def open_item_store(
-    pool: asyncpg.Pool, database_uri: str, project: Project
+    pool: asyncpg.Pool, database_uri: str, project: Project, fields: FieldCipher | None
 ) -> AsyncIterator[BaseStore]:
-    """The store, for the running event loop. Raises StartupError when there is none to be had."""
+    """The store, for the running event loop. `fields` encrypts the values of ours.
+
+    Raises StartupError when there is none to be had.
+    """
     config = item_store_config(project.config)
     if config.path is not None:
         async with _opened(load_object(config.path, project.folder, "store"), config.path) as own:
@@ -39,7 +44,11 @@ async def open_item_store(
                 "The database lacks tables for items: run `joinstream migrate` first."
             )
     index = _library_index(config.index, project.folder) if config.index else None
-    store = PostgresItemStore(database_uri, index, config.ttl)
+    store = (
+        PostgresItemStore(database_uri, index, config.ttl)
+        if fields is None
+        else EncryptedItemStore(database_uri, index, config.ttl, fields)
+    )
     try:
         yield store
     finally:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,29 +17,21 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from joinstream.domain.caps import Caps
 from joinstream.domain.retention import Log
 from joinstream.domain.threads import Ttl
 from joinstream.domain.webhooks import signing_key
+from joinstream.settings.encryption import Encryption
+from joinstream.settings.section import Section, variable
 from joinstream.settings.thread_ttl import ThreadTtlConfig, parse_thread_ttl
 
 MIB = 1024 * 1024
 _OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_AES_KEY_BYTES = (16, 24, 32)
 _PREFIX_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-
-
-def variable(name: str, *older_names: str, default: Any, description: str) -> Any:
-    """A field set by the environment variable `name`, or by one of its other names."""
-    return Field(
-        default=default,
-        validation_alias=AliasChoices(name, *older_names),
-        description=" ".join(description.split()),
-    )
 
 
 def _is_a_path(prefix: str) -> str:
@@ -79,17 +70,7 @@ class CorsConfig(BaseModel):
     max_age: int = 600
 
 
-class _Section(BaseSettings):
-    model_config = SettingsConfigDict(
-        case_sensitive=True,
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-    )
-
-
-class Storage(_Section):
+class Storage(Section):
     """Postgres keeps everything that must not be lost; Redis carries events and wake-ups."""
 
     database_uri: SecretStr | None = variable(
@@ -112,12 +93,6 @@ class Storage(_Section):
         description="""Whether statements are prepared once a connection. Set it to false behind a
         pooler that gives every transaction another connection, such as PgBouncer in transaction
         mode. `joinstream migrate` wants an address that leads past the pooler.""",
-    )
-    langgraph_aes_key: SecretStr | None = variable(
-        "LANGGRAPH_AES_KEY",
-        default=None,
-        description="""Key of 16, 24 or 32 bytes with which the values in checkpoints are encrypted;
-        needs the extra `encryption`. What was stored before it was set stays readable.""",
     )
     redis_uri: SecretStr | None = variable(
         "REDIS_URI_CUSTOM",
@@ -146,20 +121,13 @@ class Storage(_Section):
     def _is_postgres(cls, uri: SecretStr | None) -> SecretStr | None:
         return _with_scheme(uri, _POSTGRES_SCHEMES)
 
-    @field_validator("langgraph_aes_key")
-    @classmethod
-    def _is_an_aes_key(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and (size := len(key.get_secret_value().encode())) not in _AES_KEY_BYTES:
-            raise ValueError(f"must be 16, 24 or 32 bytes long, not {size}")
-        return key
-
     @field_validator("redis_uri")
     @classmethod
     def _is_redis(cls, uri: SecretStr | None) -> SecretStr | None:
         return _with_scheme(uri, _REDIS_SCHEMES)
 
 
-class Runs(_Section):
+class Runs(Section):
     """How runs are executed."""
 
     workers: Annotated[int, Field(ge=0)] = variable(
@@ -284,7 +252,7 @@ class Runs(_Section):
         return self
 
 
-class Streams(_Section):
+class Streams(Section):
     """How events reach those who listen, and how long they can be replayed."""
 
     stream_log: Literal["always", "requested"] = variable(
@@ -318,7 +286,7 @@ class Streams(_Section):
     )
 
 
-class Retention(_Section):
+class Retention(Section):
     """How long threads and their checkpoints are kept."""
 
     langgraph_thread_ttl: Annotated[ThreadTtlConfig | None, NoDecode] = variable(
@@ -374,7 +342,7 @@ class Retention(_Section):
         return Ttl(config.strategy, config.default_ttl) if config and config.default_ttl else None
 
 
-class Webhooks(_Section):
+class Webhooks(Section):
     """What is told to others when a run ends."""
 
     webhook_secret: SecretStr | None = variable(
@@ -403,7 +371,7 @@ class Webhooks(_Section):
         return secret
 
 
-class Http(_Section):
+class Http(Section):
     """The API's door."""
 
     port: Annotated[int, Field(ge=0, le=65535)] | None = variable(
@@ -469,7 +437,7 @@ class Http(_Section):
         return not self.model_fields_set.isdisjoint({"cors_config", "cors_allow_origins"})
 
 
-class Identity(_Section):
+class Identity(Section):
     """Who may use the API. Without keys, and without `auth.path` in `langgraph.json`, everybody."""
 
     api_keys: SecretStr | None = variable(
@@ -486,7 +454,7 @@ class Identity(_Section):
     )
 
 
-class Logging(_Section):
+class Logging(Section):
     """What the server says about itself."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = variable(
@@ -520,7 +488,7 @@ class Logging(_Section):
         return value.upper() if isinstance(value, str) else value
 
 
-class Settings(Storage, Runs, Streams, Retention, Webhooks, Http, Identity, Logging):
+class Settings(Storage, Encryption, Runs, Streams, Retention, Webhooks, Http, Identity, Logging):
     """Every setting. Read it with `load_settings`, which explains what is wrong in one line."""
 
 

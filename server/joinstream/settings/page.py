@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from joinstream.settings.encryption import Encryption
 from joinstream.settings.loading import variable_names
 from joinstream.settings.model import (
     Http,
@@ -15,7 +16,7 @@ from joinstream.settings.model import (
     Webhooks,
 )
 
-_SECTIONS = (Storage, Runs, Streams, Retention, Webhooks, Http, Identity, Logging)
+_SECTIONS = (Storage, Encryption, Runs, Streams, Retention, Webhooks, Http, Identity, Logging)
 _INTRODUCTION = """\
 # Settings
 
@@ -33,7 +34,9 @@ def settings_page() -> str:
 
 
 def _section(
-    section: type[Storage | Runs | Streams | Retention | Webhooks | Http | Identity | Logging],
+    section: type[
+        Storage | Encryption | Runs | Streams | Retention | Webhooks | Http | Identity | Logging
+    ],
 ) -> str:
     rows = [_row(name) for name in section.__annotations__ if name in Settings.model_fields]
     head = ["| Variable | Default | Meaning |", "|---|---|---|"]

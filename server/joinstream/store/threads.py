@@ -59,7 +59,7 @@ class PostgresThreads:
     async def copy(
         self, source: ThreadId, target: ThreadId, metadata: dict[str, Any], visible: Filter
     ) -> Thread | None:
-        async with self.locked(source, visible) as locked:
+        async with self._locked.one(source, visible) as locked:
             if locked is None:
                 return None
             row = await locked.database.fetchrow(thread_query("copy"), source, target, metadata)
@@ -67,13 +67,13 @@ class PostgresThreads:
             return thread_of(row)
 
     async def delete(self, thread_id: ThreadId, visible: Filter) -> list[RunId] | None:
-        async with self.locked(thread_id, visible) as locked:
+        async with self._locked.one(thread_id, visible) as locked:
             if locked is None:
                 return None
             return await locked.delete()
 
     async def prune_checkpoints(self, thread_id: ThreadId, visible: Filter) -> bool:
-        async with self.locked(thread_id, visible) as locked:
+        async with self._locked.one(thread_id, visible) as locked:
             if locked is None or locked.thread.status == "busy":
                 return False
             await locked.keep_latest()

@@ -16,7 +16,6 @@ from joinstream.project.webhooks import webhooks_config
 from joinstream.settings import Settings, ThreadTtlConfig
 from joinstream.store.log_retention import PostgresLogRetention
 from joinstream.store.thread_sweeps import PostgresThreadSweeps
-from joinstream.store.webhooks import PostgresWebhooks
 from joinstream.worker.maintenance import (
     ThreadRetention,
     sweep_rows_forever,
@@ -77,7 +76,7 @@ async def sending_webhooks(
     limits = DeliveryLimits(
         settings.webhook_attempts, settings.webhook_retry_seconds, settings.poll_seconds
     )
-    deliveries = WebhookDeliveries(PostgresWebhooks(backends.database), sender, limits)
+    deliveries = WebhookDeliveries(backends.stores.webhooks(), sender, limits)
     sending = asyncio.create_task(deliveries.run(), name="webhooks")
     try:
         yield deliveries

@@ -17,7 +17,9 @@ from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
 from joinstream.domain.thread_state import NO_STATE, ThreadState, thread_state
 from joinstream.encoding import dumps
+from joinstream.encryption.context import CONTEXT_KEY, encrypting_for
 from joinstream.errors import (
+    EncryptionFailed,
     LeaseLost,
     RunHandedBack,
     RunInterrupted,
@@ -82,7 +84,7 @@ class Executor:
         publisher = RunPublisher(self.events, run.thread_id, run.run_id, run.epoch, retention)
         _announce(run, publisher)
         try:
-            with metrics.RUN_SECONDS.time(), _run_span(run):
+            with metrics.RUN_SECONDS.time(), _run_span(run), _encrypting_for(run):
                 return await _Execution(self, active, publisher).run_to_its_end()
         except LeaseLost as lost:
             metrics.LEASES_LOST.inc()
@@ -232,7 +234,11 @@ class _Execution:
         if outcome.error is not None:
             self._publisher.emit(FrameKind.ERROR, "error", "error", 0, dumps(outcome.error))
         await self._publisher.flush()
-        finished = await self._finish(outcome)
+        try:
+            finished = await self._finish(outcome)
+        except EncryptionFailed as error:
+            log.warning("run's end cannot be stored", exc_info=error)
+            return await self._end(ending.failed(error, NO_STATE))
         if finished.outcome == "cancelled" and finished.cancel is not None:
             outcome = await self._cancelled(finished.cancel)
             finished = await self._finish(outcome)
@@ -261,6 +267,11 @@ class _Execution:
         if await self._parts.queue.release(self._run):
             metrics.RUNS_HANDED_BACK.inc()
             log.info("run handed back")
+
+
+def _encrypting_for(run: Run) -> AbstractContextManager[None]:
+    """What the run stores is encrypted as for the request that created it."""
+    return encrypting_for(run.kwargs.get(CONTEXT_KEY))
 
 
 def _run_span(run: Run) -> AbstractContextManager[None]:
