@@ -134,14 +134,14 @@ def _guard(
     ciphers: Ciphers,
 ) -> Guard | None:
     """What stands before the API: who calls, and for whom is encrypted."""
-    authenticator, encryption = authority.authenticator, ciphers.handlers
-    if authenticator is None and encryption is None:
+    authenticator, encrypts = authority.authenticator, ciphers.fields is not None
+    if authenticator is None and not encrypts:
         return None
     limit = settings.http_max_request_body_bytes
 
     def guarded(app: ASGIApp) -> ASGIApp:
-        if encryption is not None:
-            app = EncryptionContexts(app, encryption._context_handler)
+        if encrypts:
+            app = EncryptionContexts(app, ciphers.handlers)
         if authenticator is not None:
             app = Authentication(app, authenticator, limit)
         return ExceptionMiddleware(app, handlers)

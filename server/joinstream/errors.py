@@ -130,7 +130,7 @@ class Unserializable(JoinstreamError, TypeError):
 
 
 class EncryptionFailed(JoinstreamError):
-    """What is stored cannot be encrypted or decrypted; the message says what has to be set right."""
+    """Something stored cannot be encrypted or decrypted; the message says what to set right."""
 
 
 class RunStopped(JoinstreamError):

@@ -33,6 +33,10 @@ TEST_GRAPHS = Path(__file__).parent / "project" / "langgraph.json"
 """The example graphs, and some that only tests need."""
 TENANTS = Path(__file__).parent / "tenants" / "langgraph.json"
 """Graphs with auth: everything belongs to whoever made it."""
+VAULT = Path(__file__).parent / "vault" / "langgraph.json"
+"""Graphs with handlers that encrypt, with a key for each tenant."""
+VAULT_OF_TENANTS = Path(__file__).parent / "vault" / "tenants.json"
+"""The same with auth, which tells the tenant."""
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,7 @@ def picked(extract: Extract, root: Any) -> Any:
 def _at(step: str, value: Any) -> Any:
     if isinstance(value, dict):
         return value.get(step)
-    if (
-        isinstance(value, list)
-        and re.fullmatch(r"-?\d+", step)
-        and -len(value) <= int(step) < len(value)
-    ):
-        return value[int(step)]
+    if isinstance(value, list) and re.fullmatch(r"-?\d+", step):
+        place = int(step)
+        return value[place] if -len(value) <= place < len(value) else None
     return None

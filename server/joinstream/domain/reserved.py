@@ -56,7 +56,7 @@ SERVERS_OWN: frozenset[str] = frozenset(
         "thread_id",
     }
 )
-"""Keys of metadata and configs that are never encrypted: the server writes them, or queries by them."""
+"""Keys of metadata and configs that are never encrypted: the server reads them."""
 
 
 def client_configurable(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 ::
 
-    request ──middleware──► context ─┐                     ┌─► handlers.py   the project's, on their loop
-    claimed run, due cron ───────────┴─► FieldCipher ──────┤
-    stores of store/encrypted ─────────► seal, open        └─► json_ciphers.py   AES, by names of keys
+    request ──middleware──► context ─┐                  ┌─► the project's handlers (handlers.py)
+    claimed run, due cron ───────────┴─► FieldCipher ───┤
+    stores of store/encrypted ─────► seal and open      └─► AES, by names of keys (json_ciphers.py)
                                             │
                                             └─ marks.py: which values of a document are encrypted
 

@@ -44,23 +44,22 @@ class FieldCipher:
     async def seal(self, model: Model, field: str, value: Any) -> Any:
         """The value as it is to be stored, as plain JSON with marks.
 
-        Raises EncryptionFailed, and Unprocessable for what is nested too deeply.
+        Raises EncryptionFailed, and Unprocessable for what no column could hold.
         """
         if value is None or self.writing is None:
             return value
         try:
-            return await self._sealed(self.writing, model, field, _as_json(value))
-        except RecursionError:
-            raise Unprocessable(f"{field}: is nested too deeply to be encrypted.") from None
+            plain = _as_json(value)
+        except TypeError as error:
+            raise Unprocessable(f"{field}: cannot be stored: {error}.") from error
+        return await self._sealed(self.writing, model, field, plain)
 
     async def _sealed(self, cipher: JsonCipher, model: Model, field: str, value: Any) -> Any:
         if field in _PARTS:
             parts = {part: value[part] for part in _PARTS[field] if value.get(part) is not None}
             return {**value, **await self._each_sealed(cipher, model, parts)}
         if field == "config":
-            parts = {
-                part: value[part] for part in _CONFIG_PARTS if isinstance(value.get(part), dict)
-            }
+            parts = {key: value[key] for key in _CONFIG_PARTS if isinstance(value.get(key), dict)}
             rest = {key: each for key, each in value.items() if key not in parts}
             return {
                 **await self._document_sealed(cipher, model, field, rest),
@@ -122,7 +121,7 @@ class FieldCipher:
             if seal.cipher == PLAIN:
                 opened[key] = without_marks(value)
             else:
-                same = orjson.dumps(seal, option=orjson.OPT_SORT_KEYS)
+                same = orjson.dumps([*seal], option=orjson.OPT_SORT_KEYS)
                 groups.setdefault(same, (seal, {}))[1][key] = value
         for seal, document in groups.values():
             cipher = self._cipher_named(seal.cipher)
@@ -200,6 +199,6 @@ def _require_plain(model: Model, given: Document, sealed: Document) -> None:
     for key in keys_filtered_by():
         if key in given and sealed[key] != given[key]:
             raise EncryptionFailed(
-                f"{model} metadata: {key!r} must not be encrypted, since an auth handler filters by "
-                "it: nobody would ever find this again."
+                f"{model} metadata: {key!r} must not be encrypted: an auth handler filters by it, "
+                "and nobody would ever find this again."
             )

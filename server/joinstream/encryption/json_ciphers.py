@@ -10,7 +10,7 @@ from langgraph_sdk.encryption import Encryption
 from langgraph_sdk.encryption.types import EncryptionContext
 
 from joinstream.encryption.handlers import called, plaintext_of
-from joinstream.encryption.marks import PLAIN, read_mark, without_marks
+from joinstream.encryption.marks import PLAIN, looks_like_mark, read_mark, without_marks
 
 Document = dict[str, Any]
 
@@ -93,7 +93,7 @@ class AesJsonCipher:
         return orjson.loads(self._cipher.decrypt(self.name, base64.b64decode(text)))
 
     def _encrypted(self, key: str | None, value: Any) -> Any:
-        if key in self._keys and value is not None:
+        if (key in self._keys and value is not None) or looks_like_mark(value):
             return self.sealed(value)
         if isinstance(value, dict):
             return {name: self._encrypted(name, each) for name, each in value.items()}

@@ -26,7 +26,7 @@ class Mark(NamedTuple):
 
 
 def marked(plain: Any, encrypted: Any, seal: Seal) -> Any:
-    """The encrypted document, with a mark around every innermost value that is not the plain one."""
+    """The encrypted document, with a mark around every innermost value that has changed."""
     if looks_like_mark(plain):
         same = plain == encrypted
         return _mark(Seal(PLAIN, {}) if same else seal, encrypted)

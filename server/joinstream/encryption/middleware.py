@@ -4,7 +4,8 @@ import base64
 from typing import Any
 
 import orjson
-from langgraph_sdk.encryption.types import ContextHandler, EncryptionContext
+from langgraph_sdk.encryption import Encryption
+from langgraph_sdk.encryption.types import EncryptionContext
 from starlette.authentication import UnauthenticatedUser
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,12 +22,13 @@ _FOUND = "joinstream.encryption_context"
 class EncryptionContexts:
     """ASGI middleware, behind the one that knows the caller.
 
-    The context is that of the header; the project's context handler has the last word.
+    The context is that of the header; the project's context handler has the last word. Without
+    handlers, nobody would look at it.
     """
 
-    def __init__(self, app: ASGIApp, handler: ContextHandler | None) -> None:
+    def __init__(self, app: ASGIApp, handlers: Encryption | None) -> None:
         self._app = app
-        self._handler = handler
+        self._handlers = handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -39,22 +41,23 @@ class EncryptionContexts:
 
     async def _context(self, scope: Scope) -> dict[str, Any]:
         """Raises Unprocessable for a header that cannot be read, EncryptionFailed."""
+        if self._handlers is None:
+            return {}
         given = _of_header(Headers(scope=scope).get(HEADER))
-        if self._handler is None:
+        handler = self._handlers._context_handler
+        if handler is None:
             return given
-        asked = self._handler(
-            scope.get("user") or UnauthenticatedUser(), EncryptionContext(metadata=given)
-        )
-        answer: Any = await called(_awaited(asked), "The encryption context could not be found")
+        user = scope.get("user") or UnauthenticatedUser()
+
+        async def work() -> Any:
+            return await handler(user, EncryptionContext(metadata=given))
+
+        answer = await called(work(), "The encryption context could not be found")
         if not isinstance(answer, dict):
             raise EncryptionFailed(
                 f"The encryption context handler returned {type(answer).__name__}, not a dict."
             )
         return answer
-
-
-async def _awaited(work: Any) -> Any:
-    return await work
 
 
 def _of_header(text: str | None) -> dict[str, Any]:

@@ -33,9 +33,10 @@ class NoGraph(JoinstreamError):
 
 
 class Target:
-    """Takes threads in; `fields` encrypts their rows. `graph_id` is for those whose checkpoints do not name one of the project.
+    """Takes threads in. `graph_id` is for those whose checkpoints do not name one of the project.
 
-    `kept_metadata` are keys of checkpoint metadata that become metadata of the thread.
+    `fields` encrypts their rows. `kept_metadata` are keys of checkpoint metadata that become
+    metadata of the thread.
     """
 
     def __init__(

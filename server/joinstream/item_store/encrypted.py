@@ -30,7 +30,7 @@ class EncryptedItemStore(PostgresItemStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         found = await super().abatch(await asyncio.gather(*map(self._sealed, ops)))
         for result in found:
-            await asyncio.gather(*map(self._open, _items_in(result)))
+            await asyncio.gather(*map(self._open_value, _items_in(result)))
         return found
 
     async def _sealed(self, op: Op) -> Op:
@@ -38,7 +38,7 @@ class EncryptedItemStore(PostgresItemStore):
             return op
         return op._replace(value=await self._fields.seal("store", "value", op.value))
 
-    async def _open(self, item: Item) -> None:
+    async def _open_value(self, item: Item) -> None:
         item.value = await self._fields.open("store", "value", item.value)
 
 

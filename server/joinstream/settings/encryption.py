@@ -32,8 +32,8 @@ class Encryption(Section):
         "LANGGRAPH_AES_FALLBACK_KEYS",
         "LANGGRAPH_AES_LEGACY_KEY",
         default=(),
-        description="""Other AES keys, separated by commas, that decrypt what they once encrypted, and
-        encrypt nothing: the former key, and before a change of keys the next one.""",
+        description="""Other AES keys, separated by commas, that only decrypt what they once
+        encrypted: the former key, and before a change of keys the next one.""",
     )
 
     @property

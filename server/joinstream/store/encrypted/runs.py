@@ -11,7 +11,7 @@ from joinstream.domain.access import Filter
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import RunStatus
-from joinstream.encoding import loads
+from joinstream.encoding import dumps, loads
 from joinstream.encryption.context import CONTEXT_KEY, current_context
 from joinstream.encryption.fields import FieldCipher
 from joinstream.errors import EncryptionFailed
@@ -48,7 +48,7 @@ class EncryptedRuns(PostgresRuns):
         result = await super().result(run_id)
         if result is None:
             return None
-        output = None if result.output is None else loads(result.output.contents)
+        output = None if result.output is None else loads(dumps(result.output))
         return result._replace(
             output=await self._fields.open("run", "output", output),
             error=await self._fields.open("run", "error", result.error),
