@@ -29,7 +29,9 @@ from joinstream.services.run_creation import LocalWorker, ResolveAssistant, RunC
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.set_aside import SetAsideRuns
+from joinstream.services.state_updates import StateUpdates
 from joinstream.services.thread_states import ThreadStates
+from joinstream.services.thread_streams import ThreadStreams
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
 from joinstream.settings import Settings
@@ -54,7 +56,8 @@ def make_services(
     if backends.ciphers.fields is not None:
         access = NotingAccess(access)
     thread_store = backends.stores.threads(checkpoints.saver_on, settings.ttl_of_new_threads)
-    thread_states = ThreadStates(thread_store, checkpoints, project, access)
+    announce_update = StateUpdates(bus.events).announce
+    thread_states = ThreadStates(thread_store, checkpoints, project, access, announce_update)
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
     assistant_store = backends.stores.assistants()
     assistant_service = Assistants(assistant_store, project, access)
@@ -92,6 +95,9 @@ def make_services(
             bus.hub,
             current_values,
             settings.heartbeat_seconds,
+        ),
+        thread_streams=ThreadStreams(
+            thread_service, bus.events, bus.hub, current_values, settings.heartbeat_seconds
         ),
         crons=Crons(
             cron_store,

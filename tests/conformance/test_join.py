@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 from joinstream.domain.events import EventId, FrameKind
 from joinstream.ports import Retention
-from joinstream.streams.join import Gap, follow
+from joinstream.streams.join import Ended, Gap, follow
 
 FAST = {"heartbeat": 0.02, "status_every": 0.02}
 
@@ -78,11 +78,23 @@ async def test_a_reader_of_a_run_gets_nothing_of_the_runs_around_it(parts: Strea
 
 async def test_a_reader_of_a_thread_goes_on_over_all_its_runs(parts: StreamParts) -> None:
     stream = uuid4()
-    async with reading(parts, stream, None, "start", Row(ended=True).has_ended) as reader:
+    async with reading(parts, stream, None, "start", Row().has_ended) as reader:
         for epoch in range(1, 4):
             await parts.log.append(stream, frames(epoch, range(2), uuid4(), end=True), KEPT)
         await reader.until(lambda r: len(r.ids) == 6)
     assert reader.ids == ["1-0", "1-1", "2-0", "2-1", "3-0", "3-1"]
+    assert not reader.gaps
+
+
+async def test_a_reader_of_a_thread_that_is_gone_gets_what_there_is_and_ends(
+    parts: StreamParts,
+) -> None:
+    stream = uuid4()
+    await parts.log.append(stream, frames(1, range(2), uuid4(), end=True), KEPT)
+    async with reading(parts, stream, None, "start", Row(ended=True).has_ended) as reader:
+        await reader.finish()
+    assert reader.ids == ["1-0", "1-1"]
+    assert reader.items[-1] == Ended()
     assert not reader.gaps
 
 

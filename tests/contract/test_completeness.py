@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -30,12 +29,6 @@ CONTRACTS = (
     test_store,
     test_remote_graph,
 )
-NOBODY = str(uuid4())
-
-
-async def follow(client: AnyClient) -> None:
-    async for _ in await client.threads.join_stream(NOBODY):
-        pass
 
 
 async def converse(client: AnyClient) -> None:
@@ -61,7 +54,6 @@ async def watch(client: AnyClient) -> None:
 
 
 LATER: dict[str, Callable[[AnyClient], Awaitable[Any]]] = {
-    "threads.join_stream": follow,
     "threads.stream": converse,
     "RemoteGraph.stream_events": watch,
 }

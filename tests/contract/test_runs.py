@@ -100,6 +100,44 @@ async def test_join_stream(client: AnyClient) -> None:
     await eventually(is_interrupted)
 
 
+@contract("threads.join_stream")
+async def test_join_thread_stream(client: AnyClient) -> None:
+    thread_id = await new_thread(client)
+    run_ids = []
+    for steps in (1, 2):
+        created = await client.runs.create(thread_id, "counter", input={"steps": steps})
+        await client.runs.join(thread_id, created["run_id"])
+        run_ids.append(created["run_id"])
+
+    async def until_both_are_done(**asked: Any) -> list[Any]:
+        parts = []
+        stream = await client.threads.join_stream(thread_id, **asked)
+        async with aclosing(stream):
+            async for part in stream:
+                parts.append(part)
+                if part.data == done(run_ids[1]):
+                    break
+        return parts
+
+    def done(run_id: str) -> dict[str, str]:
+        return {"status": "run_done", "run_id": run_id, "run_status": "success"}
+
+    parts = await until_both_are_done(last_event_id="-1")
+    names = [part.event for part in parts]
+    assert names == [
+        *["metadata", *["values"] * 2, "metadata"],
+        "metadata",
+        *["values"] * 3,
+        "metadata",
+    ]
+    assert parts[3].data == done(run_ids[0])
+    assert await until_both_are_done(last_event_id=parts[3].id) == parts[4:]
+    lifecycle = await until_both_are_done(last_event_id="-1", stream_mode=["lifecycle"])
+    assert lifecycle == [part for part in parts if part.event == "metadata"]
+    with refused(404):
+        await all_of(await client.threads.join_stream(str(uuid4())))
+
+
 # --- ending -------------------------------------------------------------------------------------
 
 

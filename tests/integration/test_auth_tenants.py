@@ -118,6 +118,7 @@ CELLS: dict[str, Cell] = {
     "DELETE /threads/{thread_id}/runs/{run_id}": Cell(204, 404),
     "GET /threads/{thread_id}/runs/{run_id}/join": Cell(200, 404),
     "GET /threads/{thread_id}/runs/{run_id}/stream": Cell(200, 404),
+    "GET /threads/{thread_id}/stream": Cell(200, 404),
     "POST /threads/{thread_id}/runs/{run_id}/cancel": Cell(202, 404, path_ids=WAITING),
     "POST /threads/{thread_id}/runs/{run_id}/retry": Cell(409, 404),
     "GET /runs/set-aside": Cell(200, 200),
@@ -154,13 +155,15 @@ CELLS: dict[str, Cell] = {
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
 }
 
+ENDLESS = {"GET /threads/{thread_id}/stream"}
+
 every_route = pytest.mark.parametrize("route", CELLS)
 
 
 @pytest.fixture(scope="module")
 async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
     uri = await postgres.fresh_database()
-    async with running_api(uri, config=TENANTS, worker=True) as running:
+    async with running_api(uri, config=TENANTS, worker=True, over_tcp=True) as running:
         yield running
     await postgres.drop_database(uri)
 
@@ -215,7 +218,12 @@ async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> 
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
     path = path.replace("{namespace}", "any")
     body = cell.body(things) if cell.body else None
-    return await api.http.request(method, path + cell.query, json=body, headers=headers)
+    request = api.http.build_request(method, path + cell.query, json=body, headers=headers)
+    answer = await api.http.send(request, stream=True)
+    if answer.status_code != 200 or route not in ENDLESS:
+        await answer.aread()
+    await answer.aclose()
+    return answer
 
 
 async def what_ann_has(api: Api, things: Things) -> list[Any]:

@@ -13,6 +13,9 @@ from enum import IntEnum
 from typing import NamedTuple
 from uuid import UUID
 
+NO_RUN = UUID(int=0)
+"""Whose events belong to the thread itself: each is alone in its epoch."""
+
 MAX_EPOCH = 2**63 - 1
 MAX_K = 2**32 - 1
 _EVENT_ID = re.compile(r"([0-9]{1,19})(?:-([0-9]{0,10}))?")

@@ -111,28 +111,33 @@ def path_uuid(request: Request, name: str) -> UUID:
 def query_as(request: Request, model: type[Asked]) -> Asked:
     """Read the query into `model`. Raises Unprocessable with one line for each parameter at fault.
 
-    An empty value is the same as none; of a parameter that is given several times the last counts.
-    The items of a list may come one by one, as a JSON array or separated by commas.
+    An empty value is the same as none, unless the model keeps it; of a parameter that is given
+    several times the last counts. The items of a list may come one by one, as a JSON array or
+    separated by commas.
     """
     given: dict[str, str | list[str]] = {}
     for name in request.query_params:
-        texts = [text for text in request.query_params.getlist(name) if text]
-        if texts and name in model.model_fields:
-            given[name] = _all_items(texts, name) if name in model.lists() else texts[-1]
+        if name not in model.model_fields:
+            continue
+        texts = request.query_params.getlist(name)
+        if name in model.lists():
+            items = [item for text in texts for item in _items(text, name)]
+        else:
+            items = texts
+        if name not in model.keeps_empty:
+            items = [item for item in items if item]
+        if items:
+            given[name] = items if name in model.lists() else items[-1]
     return validated(given, model)
-
-
-def _all_items(texts: list[str], name: str) -> list[str]:
-    return [item for text in texts for item in _items(text, name)]
 
 
 def _items(text: str, name: str) -> list[str]:
     if not text.startswith("["):
-        return [item.strip() for item in text.split(",") if item.strip()]
+        return [item.strip() for item in text.split(",")]
     try:
         items = loads(text)
     except orjson.JSONDecodeError:
         items = None
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise Unprocessable(f"{name}: must be a JSON array of strings, got {text!r}.")
-    return [item for item in items if item]
+    return items

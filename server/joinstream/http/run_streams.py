@@ -1,13 +1,14 @@
 """A run's events, and its result, as response bodies."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
 
 from starlette.requests import Request
 
-from joinstream.domain.events import EventId, FrameBatch, FrameKind
+from joinstream.domain.events import EventId, FrameBatch
 from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import Run
-from joinstream.domain.stream_modes import wants
 from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.http.measured import measure_of
@@ -17,6 +18,7 @@ from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, Streamin
 from joinstream.observe import metrics
 from joinstream.services.run_streams import RunStream
 from joinstream.streams.codec import sse_bytes
+from joinstream.streams.event_filter import EventFilter
 from joinstream.streams.join import Cursor, Ended, Gap, Heartbeat, Now
 
 START = "0"
@@ -68,14 +70,14 @@ def event_stream(
     request: Request,
     stream: RunStream,
     *,
-    modes: Sequence[str] = (),
+    wanted: EventFilter,
     cancel_on_disconnect: bool,
 ) -> StreamingBody:
-    """The SSE response of a run: its events of these modes, none named: of all."""
+    """The SSE response of a run: those of its events that are wanted."""
     return _body(
         request,
         stream,
-        _sse_chunks(request, stream, frozenset(modes) or None),
+        _sse_chunks(request, stream, wanted),
         {
             **STREAM_HEADERS,
             **locations(request, stream.run, "stream"),
@@ -143,19 +145,18 @@ def _body(
 
 
 async def _sse_chunks(
-    request: Request, stream: RunStream, asked: frozenset[str] | None
+    request: Request, stream: RunStream, wanted: EventFilter
 ) -> AsyncIterator[bytes]:
     begun = False
     async for item in stream.items:
         if isinstance(item, FrameBatch):
-            if chunk := _sse_of(item, asked):
+            if chunk := b"".join(wanted.of(item)):
                 if not begun:
                     begun = True
                     metrics.FIRST_EVENT_SECONDS.observe(measure_of(request.scope).seconds())
                 yield chunk
         elif isinstance(item, Gap):
-            metrics.STREAM_GAPS.inc()
-            yield await _gap(request, stream.run, item)
+            yield await gap_bytes(item, partial(_current_values, request, stream.run))
         elif isinstance(item, Ended):
             yield await _synthetic_end(request, stream.run)
         elif isinstance(item, QueuePosition):
@@ -163,18 +164,6 @@ async def _sse_chunks(
             yield sse_bytes("queue", dumps(waiting), None)
         else:
             yield HEARTBEAT
-
-
-def _sse_of(batch: FrameBatch, asked: frozenset[str] | None) -> bytes:
-    if asked is None:
-        return b"".join([frame.body for frame in batch.frames])
-    return b"".join(
-        [
-            frame.body
-            for frame in batch.frames
-            if frame.kind is not FrameKind.EVENT or wants(asked, frame.mode)
-        ]
-    )
 
 
 def position_as_json(position: QueuePosition) -> QueueOut:
@@ -185,19 +174,23 @@ def position_as_json(position: QueuePosition) -> QueueOut:
     return shown
 
 
-async def _gap(request: Request, run: Run, gap: Gap) -> bytes:
-    """Say which events are missing, then give the current values in their place.
-
-    There are none while a run is stateless and executes, when its thread was deleted, or when the
-    values cannot be read.
-    """
+async def gap_bytes(gap: Gap, current_values: Callable[[], Awaitable[Any]]) -> bytes:
+    """Say which events are missing, then give the current values in their place, if there are any
+    that can be read."""
+    metrics.STREAM_GAPS.inc()
     missing = {"from": gap.after and str(gap.after), "to": gap.until and str(gap.until)}
     event = sse_bytes("gap", dumps(missing), None)
-    try:
-        values = await services(request).run_streams.current_values(run)
-    except RequestError:
-        return event
+    values = await current_values()
     return event if values is None else event + sse_bytes("values", dumps(values), None)
+
+
+async def _current_values(request: Request, run: Run) -> Any:
+    """None while a run is stateless and executes, when its thread was deleted, or when the values
+    cannot be read."""
+    try:
+        return await services(request).run_streams.current_values(run)
+    except RequestError:
+        return None
 
 
 async def _synthetic_end(request: Request, run: Run) -> bytes:

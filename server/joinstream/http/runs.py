@@ -51,6 +51,7 @@ from joinstream.http.schemas.runs import (
     RunsQuery,
     ServerSentEvent,
     StreamQuery,
+    StreamRunQuery,
 )
 from joinstream.http.services import services
 from joinstream.services.runs import RunPurpose
@@ -92,13 +93,14 @@ async def create_run(request: Request, body: RunCreate, query: RunOptionsQuery) 
     return json_response(run_as_json(run), headers=headers)
 
 
-async def stream_run(request: Request, body: RunCreate, query: RunOptionsQuery) -> Response:
+async def stream_run(request: Request, body: RunCreate, query: StreamRunQuery) -> Response:
     thread_id = _thread_id(request)
     asked = body.request(query)
     new = await services(request).run_creation.prepare(thread_id, asked, for_graphs(request))
     return event_stream(
         request,
         await services(request).run_streams.create(new, run_key(request, asked)),
+        wanted=query.filter(),
         cancel_on_disconnect=body.on_disconnect == "cancel",
     )
 
@@ -165,7 +167,7 @@ async def join_stream(request: Request, query: StreamQuery) -> Response:
     return event_stream(
         request,
         await services(request).run_streams.join(run, cursor),
-        modes=query.stream_mode,
+        wanted=query.filter(query.stream_mode),
         cancel_on_disconnect=query.cancel_on_disconnect,
     )
 
@@ -213,7 +215,7 @@ def _routes_of(prefix: str) -> list[Route]:
             f"{prefix}/runs/stream",
             stream_run,
             body=RunCreate,
-            query=RunOptionsQuery,
+            query=StreamRunQuery,
             takes=(IDEMPOTENCY_KEY,),
             returns=ServerSentEvent,
             content=_EVENT_STREAM,

@@ -63,6 +63,7 @@ async def info(request: Request) -> Response:
             "flags": {
                 "assistants": "/assistants" in paths,
                 "crons": "/runs/crons" in paths,
+                "stream_namespaces": True,
                 "langsmith": False,
                 "langsmith_tracing_replicas": False,
                 "langsmith_tracing_session_on_runs": False,

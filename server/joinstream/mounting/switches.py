@@ -12,6 +12,7 @@ from joinstream.http import (
     set_aside,
     system,
     thread_state,
+    thread_stream,
     threads,
     webhooks,
 )
@@ -34,7 +35,7 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
     if not config.disable_threads:
         guarded += [*threads.routes, *thread_state.routes]
     if not config.disable_runs:
-        guarded += [*crons.routes, *set_aside.routes, *runs.routes]
+        guarded += [*crons.routes, *set_aside.routes, *runs.routes, *thread_stream.routes]
     if not config.disable_store:
         guarded += items.routes
     if not config.disable_webhooks:

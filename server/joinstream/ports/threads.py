@@ -34,8 +34,11 @@ class LockedThread(Protocol):
 
     async def record_state(
         self, values: Any, interrupts: dict[str, Any], status: ThreadStatus
-    ) -> None:
-        """Write what the thread's latest checkpoint says into the thread's row."""
+    ) -> int:
+        """Write what the thread's latest checkpoint says into the thread's row.
+
+        Returns the epoch of this update, later than that of any run before it.
+        """
         ...
 
 

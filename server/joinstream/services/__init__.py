@@ -20,6 +20,7 @@ from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.set_aside import SetAsideRuns
 from joinstream.services.thread_states import ThreadStates
+from joinstream.services.thread_streams import ThreadStreams
 from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
 
@@ -37,6 +38,7 @@ class Services:
     runs: Runs
     set_aside_runs: SetAsideRuns
     run_streams: RunStreams
+    thread_streams: ThreadStreams
     crons: Crons
     cron_scheduler: CronScheduler
     webhooks: Webhooks

@@ -14,7 +14,7 @@ from joinstream.ports.runs import RunStore
 from joinstream.services.run_creation import RunCreation
 from joinstream.services.runs import Runs
 from joinstream.services.waiting import PATIENCE_SECONDS, telling_position
-from joinstream.streams.join import Cursor, Now, StreamItem, follow
+from joinstream.streams.join import Cursor, StreamItem, follow, now_in
 
 ReadValues = Callable[[ThreadId], Awaitable[Any]]
 """The values at a thread's last checkpoint."""
@@ -71,7 +71,7 @@ class RunStreams:
         async with AsyncExitStack() as stack:
             subscription = await stack.enter_async_context(self.hub.subscribe(run.thread_id))
             if cursor == "now":
-                cursor = await self._now(run.thread_id)
+                cursor = await now_in(self.events, run.thread_id)
             return self._stream(run, cursor, subscription, stack.pop_all(), only_end=only_end)
 
     async def cancel(self, run: Run, action: CancelAction, reason: str) -> RunStream:
@@ -116,12 +116,6 @@ class RunStreams:
             return await self.events.top(stream) or "start"
         except ConnectionError:
             return "start"
-
-    async def _now(self, stream: ThreadId) -> Cursor:
-        try:
-            return Now(await self.events.top(stream))
-        except ConnectionError:
-            return "now"
 
     def _stream(
         self,

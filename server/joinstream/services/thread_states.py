@@ -4,7 +4,7 @@ A state update holds the lock on the thread's row, and writes the checkpoint in 
 transaction as the row: no run can start in between, and no reader finds one without the other.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from joinstream.domain.state_view import (
     state_view,
 )
 from joinstream.domain.storage import ThreadStorage
-from joinstream.domain.thread_state import thread_state
+from joinstream.domain.thread_state import ThreadState, thread_state
 from joinstream.domain.threads import Thread
 from joinstream.errors import BadRequest, Conflict, NotFound, RequestError
 from joinstream.ports.access import Access
@@ -39,6 +39,9 @@ from joinstream.services.open_graph import Graph, opened_graph
 
 Checkpoint = Mapping[str, Any]
 """Any of checkpoint_id, checkpoint_ns and checkpoint_map; empty for the root graph's latest."""
+
+AnnounceUpdate = Callable[[ThreadId, int, StateView], Awaitable[None]]
+"""Tells of an update that was committed: of which thread, in which epoch, what the state is now."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,12 +72,18 @@ class ThreadStates:
     """Every use case of a thread's state."""
 
     def __init__(
-        self, threads: ThreadStore, checkpoints: Checkpoints, project: Project, access: Access
+        self,
+        threads: ThreadStore,
+        checkpoints: Checkpoints,
+        project: Project,
+        access: Access,
+        announce: AnnounceUpdate,
     ) -> None:
         self._threads = threads
         self._checkpoints = checkpoints
         self._project = project
         self._access = access
+        self._announce = announce
 
     async def get(
         self, thread_id: ThreadId, checkpoint: Checkpoint, *, subgraphs: bool
@@ -149,21 +158,25 @@ class ThreadStates:
             if locked is None:
                 raise _unknown(thread_id)
             _require_updatable(locked.thread)
-            return await self._update(locked, supersteps, checkpoint or {})
+            updated, epoch, state = await self._update(locked, supersteps, checkpoint or {})
+        await self._announce(thread_id, epoch, state)
+        return updated
 
     async def _update(
         self,
         locked: LockedThread,
         supersteps: Sequence[Sequence[StateUpdate]],
         checkpoint: Checkpoint,
-    ) -> CheckpointView:
+    ) -> tuple[CheckpointView, int, StateView]:
+        """The new checkpoint; the epoch that the update took, and the thread's state now."""
         config = _config(locked.thread, checkpoint)
         opened = self._opened(locked.thread, config, "threads.update", locked.checkpointer)
         async with opened as graph:
             with _as_bad_request(*_FAULTS_OF_AN_UPDATE):
                 updated = await graph.abulk_update_state(config, supersteps)
-            await _record(locked, graph)
-        return checkpoint_view(updated)
+            snapshot = await graph.aget_state(_config(locked.thread, {}))
+        epoch = await _record(locked, thread_state(snapshot))
+        return checkpoint_view(updated), epoch, state_view(snapshot)
 
     async def _visible(self, thread_id: ThreadId, action: Literal["read", "update"]) -> Filter:
         asked = {"thread_id": thread_id, "metadata": {}}
@@ -188,11 +201,10 @@ class ThreadStates:
         return opened_graph(self._project, thread.graph_id, config, access_context, saver, user)
 
 
-async def _record(locked: LockedThread, graph: Graph) -> None:
+async def _record(locked: LockedThread, state: ThreadState) -> int:
     """Bring the thread's row in line with its latest checkpoint, whichever was updated."""
-    state = thread_state(await graph.aget_state(_config(locked.thread, {})))
     status = thread_status_after("success", more_to_do=state.more_to_do, active_runs=False)
-    await locked.record_state(state.values, state.interrupts, status)
+    return await locked.record_state(state.values, state.interrupts, status)
 
 
 def _require_updatable(thread: Thread) -> None:

@@ -158,13 +158,18 @@ class Threads:
         asked: dict[str, Any] = {"thread_id": thread_id, "run_id": None, "metadata": {}}
         return await self._access.authorize("threads", "delete", asked)
 
+    async def is_gone(self, thread_id: ThreadId) -> bool:
+        """Whether there is no such thread, asked for somebody who may read it."""
+        return await self._threads.get(thread_id, None) is None
+
     async def _delete(self, thread_id: ThreadId, visible: Filter) -> bool:
         stopped = await self._threads.delete(thread_id, visible)
-        for run_id in stopped or ():
+        if stopped is None:
+            return False
+        for run_id in stopped:
             await self._signals.nudge_cancel(run_id)
-        if stopped:
-            await self._events.nudge(thread_id)
-        return stopped is not None
+        await self._events.nudge(thread_id)
+        return True
 
 
 def _found(thread: Thread | None, thread_id: ThreadId) -> Thread:

@@ -47,10 +47,11 @@ class PostgresLockedThread:
 
     async def record_state(
         self, values: Any, interrupts: dict[str, Any], status: ThreadStatus
-    ) -> None:
-        await self.database.execute(
+    ) -> int:
+        epoch: int = await self.database.fetchval(
             thread_query("record_state"), self.thread.thread_id, values, interrupts, status
         )
+        return epoch
 
     async def delete(self) -> list[RunId]:
         """Delete the thread, its runs and checkpoints; the runs that were active."""

@@ -101,6 +101,12 @@ def sse_bytes(event: str, data: bytes, id: EventId | None) -> bytes:
     return head + (b"\n" if id is None else b"id: %d-%d\n\n" % id)
 
 
+def data_of(body: bytes) -> bytes:
+    """The data of an event that `sse_bytes` made."""
+    start = body.index(b"\ndata: ") + len(b"\ndata: ")
+    return body[start : body.index(b"\n", start)]
+
+
 def _on_one_line(text: bytes) -> bytes:
     if b"\n" in text or b"\r" in text:
         return text.replace(b"\r", b" ").replace(b"\n", b" ")

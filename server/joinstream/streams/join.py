@@ -19,7 +19,17 @@ from joinstream.ports import EventLog, Subscription
 from joinstream.streams.position import Gap
 from joinstream.streams.reader import Cursor, Ended, HasEnded, Now, Reader
 
-__all__ = ["Cursor", "Ended", "FrameBatch", "Gap", "Heartbeat", "Now", "StreamItem", "follow"]
+__all__ = [
+    "Cursor",
+    "Ended",
+    "FrameBatch",
+    "Gap",
+    "Heartbeat",
+    "Now",
+    "StreamItem",
+    "follow",
+    "now_in",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,14 @@ class Heartbeat:
 
 StreamItem = FrameBatch | Heartbeat | Gap | Ended
 _HEARTBEAT: Final = Heartbeat()
+
+
+async def now_in(log: EventLog, stream: UUID) -> Cursor:
+    """Where a reader stands that wants what comes from now on, over a confirmed subscription."""
+    try:
+        return Now(await log.top(stream))
+    except ConnectionError:
+        return "now"
 
 
 async def follow(
@@ -48,8 +66,9 @@ async def follow(
     """Every frame after `cursor`, in order and once, over a subscription that is confirmed.
 
     Of a run: until its END, or until `has_ended` says that the row is terminal. Of a whole thread
-    (`run_id` None): forever. `heartbeat` and `status_every` are seconds and kept by the clock,
-    however busy the stream is. Neither an unreachable log nor a failing `has_ended` ends it.
+    (`run_id` None): until `has_ended` says that there is none. `heartbeat` and `status_every` are
+    seconds and kept by the clock, however busy the stream is. Neither an unreachable log nor a
+    failing `has_ended` ends it.
 
     `is_new`: the run was created after the subscription was confirmed, so all of it will come by
     the subscription, and neither its row nor its log needs a first look. `log_patience`: seconds

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from joinstream.domain.events import EventId, Frame, FrameBatch, FrameKind
+from joinstream.domain.events import NO_RUN, EventId, Frame, FrameBatch, FrameKind
 
 _HOW_IT_ENDED = frozenset({FrameKind.ERROR, FrameKind.END})
 
@@ -32,7 +32,7 @@ class Position:
     """The last frame seen, of whatever run, and the frames that count as following it.
 
     `run_id` None: the frames of every run are wanted. `at_boundary`: an epoch may begin here
-    without naming its predecessor, as nothing was seen yet or the last frame was an END.
+    without naming its predecessor, as nothing was seen yet or the last frame ended one.
     `anywhere`: the reader asked for what comes from now on while the log was empty, so that it
     begins with whatever comes first. `end_epoch`: how the run ended before it is of no interest,
     because it was retried.
@@ -121,10 +121,12 @@ class Position:
 
     def _advance(self, frame: Frame) -> None:
         self.last = frame.id
-        self.at_boundary = frame.kind is FrameKind.END
+        self.at_boundary = frame.kind is FrameKind.END or frame.run_id == NO_RUN
         self.anywhere = False
         self.ended = (
-            self.at_boundary and frame.run_id == self._run_id and not self._was_undone(frame)
+            frame.kind is FrameKind.END
+            and frame.run_id == self._run_id
+            and not self._was_undone(frame)
         )
 
 

@@ -41,7 +41,7 @@ _SPREAD_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run is over, and its END is not in the log."""
+    """The run is over, and its END is not in the log; or the thread has been deleted."""
 
 
 ReaderItem = FrameBatch | Gap | Ended
@@ -129,7 +129,7 @@ class Reader:
     async def check_row(self, now: float) -> None:
         """Ask whether the run is over; either way, look into the log for what nobody announced."""
         self._checks += 1
-        self._row_ended = self._run_id is not None and await self._ask_row()
+        self._row_ended = await self._ask_row()
         if self._row_ended:
             self._joined_late = self._checks == 1
             self._patience_ends = now + self._log_patience
@@ -145,7 +145,8 @@ class Reader:
             async with asyncio.timeout(_STATUS_LIMIT_SECONDS):
                 return await self._has_ended()
         except Exception as error:
-            log.warning("cannot tell whether run %s has ended: %r", self._run_id, error)
+            whose = self._run_id or self._stream
+            log.warning("cannot tell whether %s has ended: %r", whose, error)
             return False
 
     async def read_log(self, now: float) -> list[ReaderItem]:
@@ -209,7 +210,10 @@ class Reader:
         return items
 
     async def _conclude(self, now: float) -> list[ReaderItem]:
-        """The run is over, all of the log was read, and there was no END."""
+        """The row says that it is over, all of the log was read, and there was no END."""
+        if self._run_id is None:
+            self.done = True
+            return [Ended()]
         begun = self._position.seen or await self._first_of_run() is not None
         owed = await self._may_be_owed_events(begun=begun)
         if owed and begun and now < self._end_awaited_until:

@@ -73,6 +73,9 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    keeps_empty: ClassVar[frozenset[str]] = frozenset()
+    """The parameters of which an empty value means something."""
+
     @classmethod
     @cache
     def lists(cls) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Bodies of the run routes."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired, get_args
 from uuid import UUID
@@ -32,6 +33,7 @@ from joinstream.http.schemas.base import (
     Offset,
     Query,
 )
+from joinstream.streams.event_filter import EventFilter
 
 
 def _as_list(value: Any) -> Any:
@@ -206,15 +208,67 @@ class JoinQuery(Query):
     cancel_on_disconnect: bool = False
 
 
-class StreamQuery(JoinQuery):
-    """Which of the run's events are wanted, none named: all of them; and where they are to begin.
+class EventsQuery(Query):
+    """Which events of a stream are wanted, by where in the graph they come from.
+
+    `namespace`: `node:<task id>|node:<task id>|…` from the root graph, which is the empty text; a
+    node's name alone stands for all its tasks. What lies further below comes along as deep as
+    `depth` says. Without a namespace, `depth` counts from the root graph. `node`: only what these
+    nodes produce, in their subgraphs too, and what no node is the author of.
+    """
+
+    keeps_empty = frozenset({"namespace"})
+
+    namespace: list[str] = Field(default_factory=list)
+    depth: Annotated[int, Field(ge=0)] | None = None
+    node: list[str] = Field(default_factory=list)
+
+    def filter(self, modes: Collection[str] = ()) -> EventFilter:
+        """`modes`: those that are wanted, none named: all."""
+        namespaces = [tuple(text.split("|")) if text else () for text in self.namespace]
+        return EventFilter(
+            modes=frozenset(modes) or None,
+            namespaces=namespaces or None,
+            depth=0 if namespaces and self.depth is None else self.depth,
+            nodes=frozenset(self.node) or None,
+        )
+
+
+class StreamRunQuery(RunOptionsQuery, EventsQuery):
+    """What a run's body may say too, and which of the run's events are wanted."""
+
+
+class PositionQuery(Query):
+    """Where a stream is to begin.
 
     `last_event_id` is for an EventSource, which cannot send the header at first. When it comes back
     it does, to the same address: so the header counts for more.
     """
 
-    stream_mode: list[str] = Field(default_factory=list)
     last_event_id: str = Field(default="", json_schema_extra={"pattern": POSITION_PATTERN})
+
+
+class StreamQuery(JoinQuery, EventsQuery, PositionQuery):
+    """Which of the run's events are wanted; none named: all of them."""
+
+    stream_mode: list[str] = Field(default_factory=list)
+
+
+ThreadStreamMode = Literal["run_modes", "lifecycle", "state_update"]
+
+
+class ThreadStreamQuery(EventsQuery, PositionQuery):
+    """What of a thread is wanted: all events of its runs (`run_modes`, also when nothing is named),
+    only where runs begin and end (`lifecycle`), changes of the state between them (`state_update`).
+
+    `stream_modes` is the official server's name of what the official clients call `stream_mode`.
+    """
+
+    stream_mode: list[ThreadStreamMode] = Field(default_factory=list)
+    stream_modes: list[ThreadStreamMode] = Field(default_factory=list)
+
+    def modes(self) -> frozenset[ThreadStreamMode]:
+        return frozenset((*self.stream_mode, *self.stream_modes)) or frozenset({"run_modes"})
 
 
 RunField = Literal[

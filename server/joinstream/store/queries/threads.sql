@@ -55,8 +55,9 @@ delete from threads where thread_id = $1;
 -- The caller has locked the thread row.
 update threads
 set "values" = $2, interrupts = $3, status = $4, error = null,
-    updated_at = now(), state_updated_at = now()
-where thread_id = $1;
+    epoch = epoch + 1, updated_at = now(), state_updated_at = now()
+where thread_id = $1
+returning epoch;
 
 -- name: of_assistant
 select thread_id from threads
