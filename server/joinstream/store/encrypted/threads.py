@@ -29,12 +29,12 @@ class EncryptedLockedThread(PostgresLockedThread):
 
     async def record_state(
         self, values: Any, interrupts: dict[str, Any], status: ThreadStatus
-    ) -> None:
+    ) -> int:
         sealed = await asyncio.gather(
             self.fields.seal("thread", "values", values),
             self.fields.seal("thread", "interrupts", interrupts),
         )
-        await PostgresLockedThread.record_state(self, *sealed, status)
+        return await PostgresLockedThread.record_state(self, *sealed, status)
 
 
 class EncryptedThreads(PostgresThreads):
