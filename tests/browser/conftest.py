@@ -37,3 +37,8 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 @pytest.fixture
 def essay(gates: Path) -> Essay:
     return Essay(gates)
+
+
+@pytest.fixture
+def another_essay(gates: Path) -> Essay:
+    return Essay(gates)

@@ -47,6 +47,7 @@ function show(path) {
 }
 
 const draw = {
+  metadata: () => (text.textContent = ""), // the run begins, or begins again after a worker died
   messages: ([chunk]) => (text.textContent += chunk.content),
   custom: ({ type, fraction, label }) => type === "progress" && tell("running", fraction, label),
   gap: () => (text.textContent = ""), // some events are gone for good; the state comes instead

@@ -6,7 +6,7 @@
 
 import { fetchEventSource } from "@microsoft/fetch-event-source";
 
-const NAMES = ["messages", "custom", "values", "gap", "error", "end"];
+const NAMES = ["metadata", "messages", "custom", "values", "gap", "error", "end"];
 
 /** What every browser has. It cannot send a header at first, so the address says where to begin. */
 export function readWithEventSource(stream, heard) {

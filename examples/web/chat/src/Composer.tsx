@@ -1,0 +1,38 @@
+import { useState, type FormEvent } from "react";
+
+interface Props {
+  initial?: string;
+  busy: boolean;
+  onAsk(text: string): void;
+  onStop(): void;
+}
+
+export function Composer({ initial = "", busy, onAsk, onStop }: Props) {
+  const [text, setText] = useState(initial);
+
+  function send(event: FormEvent) {
+    event.preventDefault();
+    if (busy || !text.trim()) return;
+    onAsk(text.trim());
+    setText("");
+  }
+
+  return (
+    <form onSubmit={send}>
+      <input
+        aria-label="Topic"
+        placeholder="What shall I write about?"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        autoFocus
+      />
+      {busy ? (
+        <button type="button" onClick={onStop}>
+          Stop
+        </button>
+      ) : (
+        <button>{initial ? "Ask again" : "Write"}</button>
+      )}
+    </form>
+  );
+}
