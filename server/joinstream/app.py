@@ -33,6 +33,7 @@ from joinstream.services.run_creation import LocalWorker
 from joinstream.settings import Settings
 from joinstream.store.errors import as_request_error
 from joinstream.use_cases import make_services
+from joinstream.vitals import make_vitals
 
 
 def create_app(
@@ -69,6 +70,7 @@ def create_app(
         debug=custom is not None and custom.app.debug,
     )
     api.state.services = services
+    api.state.vitals = make_vitals(backends)
     api.state.settings = settings
     api.state.open_streams = OpenStreams()
     api.state.configurable_headers = config.configurable_headers

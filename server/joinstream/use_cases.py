@@ -22,8 +22,6 @@ from joinstream.services.assistant_removal import AssistantRemoval
 from joinstream.services.assistants import Assistants
 from joinstream.services.cron_scheduler import CronScheduler
 from joinstream.services.crons import Crons
-from joinstream.services.figures import Figures
-from joinstream.services.health import Health
 from joinstream.services.items import Items
 from joinstream.services.run_creation import LocalWorker, ResolveAssistant, RunCreation
 from joinstream.services.run_streams import RunStreams
@@ -36,9 +34,6 @@ from joinstream.services.threads import Threads
 from joinstream.services.webhooks import Webhooks
 from joinstream.settings import Settings
 from joinstream.store.assistants import PostgresAssistants
-
-NOBODYS_STREAM = UUID(int=0)
-"""Asked for to learn whether the event log answers."""
 
 
 def make_services(
@@ -110,13 +105,6 @@ def make_services(
         cron_scheduler=scheduler,
         webhooks=Webhooks(backends.stores.webhooks(), access),
         items=Items(backends.store, access, filters_are_ignored=settings.auth_default_allow),
-        figures=Figures(backends.runs),
-        health=Health(
-            {
-                "database": lambda: backends.database.execute("select 1"),
-                "streams": lambda: bus.events.top(NOBODYS_STREAM),
-            }
-        ),
         project=project,
     )
 

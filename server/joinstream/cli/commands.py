@@ -104,11 +104,28 @@ def serve(
 
 
 @app.command()
-def worker(config: Config = DEFAULT_CONFIG, jobs_per_worker: JobsPerWorker = None) -> None:
+def worker(
+    host: Host = THIS_MACHINE,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port for /ok and /metrics, 0 takes a free one; JOINSTREAM_WORKER_PORT.",
+            show_default="none",
+        ),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    jobs_per_worker: JobsPerWorker = None,
+) -> None:
     """One worker without an API, over DATABASE_URI and REDIS_URI."""
+    from joinstream.processes.listening import listen
     from joinstream.processes.worker import run_worker
+    from joinstream.settings import load_settings
 
-    run_worker(config, jobs_per_worker)
+    wanted = load_settings(worker_port=port).worker_port
+    listener = None if wanted is None else listen(host, wanted)
+    run_worker(config, jobs_per_worker, listener=listener)
     leave(0)
 
 

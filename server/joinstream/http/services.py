@@ -1,11 +1,16 @@
-"""How a handler reaches the use cases."""
+"""How a handler reaches the use cases, which whoever composed the application has put into it."""
 
 from starlette.requests import Request
 
-from joinstream.services import Services
+from joinstream.services import Services, Vitals
 
 
 def services(request: Request) -> Services:
-    """The services that app.py has put into the application's state."""
     found: Services = request.app.state.services
+    return found
+
+
+def vitals(request: Request) -> Vitals:
+    """A worker's application has these alone."""
+    found: Vitals = request.app.state.vitals
     return found

@@ -16,7 +16,7 @@ from joinstream.http.openapi import openapi_document
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes, operation
 from joinstream.http.schemas.base import Query
-from joinstream.http.services import services
+from joinstream.http.services import vitals
 
 
 class OkQuery(Query):
@@ -27,7 +27,7 @@ class OkQuery(Query):
 
 async def ok(request: Request, query: OkQuery) -> Response:
     """Alive; with `check_db`, also whether every backing service answers, else 503."""
-    verdicts = await services(request).health.check() if query.check_db else {}
+    verdicts = await vitals(request).health.check() if query.check_db else {}
     healthy = "unhealthy" not in verdicts.values()
     if healthy:
         return json_response({"ok": True, "services": verdicts})
@@ -48,7 +48,7 @@ class MetricsQuery(Query):
 
 
 async def metrics(request: Request, query: MetricsQuery) -> Response:
-    figures = services(request).figures
+    figures = vitals(request).figures
     if query.format == "json":
         return json_response(await figures.as_json())
     return Response(await figures.for_prometheus(), media_type=CONTENT_TYPE_LATEST)

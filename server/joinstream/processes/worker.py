@@ -6,10 +6,14 @@
 import json
 import os
 import signal
+import socket
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
-from joinstream.backends import database_uri
+from joinstream.backends import Backends, database_uri
 from joinstream.processes.exits import leave, one_line_errors
 from joinstream.processes.link import LinkToParent
 from joinstream.processes.loops import run_loop
@@ -19,19 +23,39 @@ from joinstream.worker.main import run_worker_process
 
 
 def run_worker(
-    config: Path, jobs_per_worker: int | None, parent: LinkToParent | None = None
+    config: Path,
+    jobs_per_worker: int | None,
+    *,
+    listener: socket.socket | None = None,
+    parent: LinkToParent | None = None,
 ) -> None:
-    """Work until a signal or, as a child, the end of the parent. Raises StartupError."""
+    """Work until a signal or, as a child, the end of the parent; probes are answered at `listener`.
+
+    Raises StartupError.
+    """
     prepared = prepare(config, n_jobs_per_worker=jobs_per_worker)
     settle_memory()
-    run_loop(_work(prepared, parent))
+    run_loop(_work(prepared, listener, parent))
 
 
-async def _work(prepared: Prepared, parent: LinkToParent | None) -> None:
+async def _work(
+    prepared: Prepared, listener: socket.socket | None, parent: LinkToParent | None
+) -> None:
     await require_migrated(database_uri(prepared.settings))
     if parent is not None:
         parent.when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
-    await run_worker_process(*prepared)
+    await run_worker_process(*prepared, beside=_probes_at(listener))
+
+
+def _probes_at(
+    listener: socket.socket | None,
+) -> Callable[[Backends], AbstractAsyncContextManager[None]]:
+    if listener is None:
+        return lambda _: nullcontext()
+    # loaded only here: most workers answer nobody
+    from joinstream.processes.probes import answering_probes
+
+    return partial(answering_probes, listener)
 
 
 def main() -> None:
@@ -39,5 +63,5 @@ def main() -> None:
     parent = LinkToParent(int(sys.argv[1]))
     content = json.loads(sys.argv[2])
     with one_line_errors():
-        run_worker(Path(content["config"]), content["jobs_per_worker"], parent)
+        run_worker(Path(content["config"]), content["jobs_per_worker"], parent=parent)
     leave(0)

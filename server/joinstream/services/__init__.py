@@ -26,6 +26,14 @@ from joinstream.services.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
+class Vitals:
+    """What those ask who watch a process."""
+
+    health: Health
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may call; put together in app.py."""
 
@@ -43,6 +51,4 @@ class Services:
     cron_scheduler: CronScheduler
     webhooks: Webhooks
     items: Items
-    health: Health
-    figures: Figures
     project: Project

@@ -1,5 +1,6 @@
 """Figures for those who watch the server: of the queue, of requests, of workers."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from joinstream.errors import Unavailable
 from joinstream.observe import metrics
-from joinstream.ports.runs import QueueFigures, RunStore
+from joinstream.ports.runs import QueueFigures
 
 log = structlog.get_logger(__name__)
 
@@ -17,7 +18,7 @@ log = structlog.get_logger(__name__)
 class Figures:
     """What was counted, and how the queue stands. While Postgres is away, the latter is missing."""
 
-    runs: RunStore
+    of_queue: Callable[[], Awaitable[QueueFigures]]
 
     async def for_prometheus(self) -> bytes:
         registry = CollectorRegistry()
@@ -49,7 +50,7 @@ class Figures:
 
     async def _queue(self) -> QueueFigures | None:
         try:
-            return await self.runs.figures()
+            return await self.of_queue()
         except Unavailable as error:
             log.warning("the queue cannot be measured", error=error.detail)
             return None

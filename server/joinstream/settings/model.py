@@ -380,6 +380,12 @@ class Http(Section):
         description="""Port of the API unless `--port` is given; 0 picks a free one. Unset: 2024 for
         `dev`, 8000 for `serve`.""",
     )
+    worker_port: Annotated[int, Field(ge=0, le=65535)] | None = variable(
+        "JOINSTREAM_WORKER_PORT",
+        default=None,
+        description="""Port at which a `joinstream worker` answers `/ok` and `/metrics` unless
+        `--port` is given; 0 picks a free one. Unset: it does not listen.""",
+    )
     mount_prefix: MountPrefix = variable(
         "MOUNT_PREFIX",
         "LANGGRAPH_MOUNT_PREFIX",

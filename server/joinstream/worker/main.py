@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncpg
 import structlog
@@ -109,8 +109,16 @@ async def running_worker(
             watchdog.stop()
 
 
-async def run_worker_process(settings: Settings, project: Project) -> None:
-    """Work until SIGTERM or SIGINT, then drain; a second signal exits at once."""
+async def run_worker_process(
+    settings: Settings,
+    project: Project,
+    *,
+    beside: Callable[[Backends], AbstractAsyncContextManager[None]],
+) -> None:
+    """Work until SIGTERM or SIGINT, then drain; a second signal exits at once.
+
+    `beside` is entered before the work begins, and left when all of it is done.
+    """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
 
@@ -127,6 +135,7 @@ async def run_worker_process(settings: Settings, project: Project) -> None:
     )
     async with (
         open_backends(settings, project, application_name="joinstream worker") as backends,
+        beside(backends),
         running_worker(settings, project, backends, watchdog=watchdog) as worker,
     ):
         log.info("worker ready", worker=worker.claimant.worker, slots=settings.n_jobs_per_worker)
