@@ -56,7 +56,7 @@ async def test_runs_are_executed_by_worker_processes_which_end_with_the_server(
     settings: dict[str, str],
 ) -> None:
     with running_server("serve", "--workers", "2", environment=settings) as server:
-        assert server.storage == "9 graphs, 2 workers"
+        assert server.storage == "10 graphs, 2 workers"
         client = get_client(url=server.url)
         result = await client.runs.wait(None, "echo", input={"text": "hello"})
         assert result == {"text": "hello"}
