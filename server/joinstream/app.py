@@ -48,6 +48,8 @@ def create_app(
     Raises StartupError when the project's auth or its own application cannot be loaded.
     """
     config = http_config(project.config)
+    if not settings.ff_v2_event_streaming:
+        config = config.model_copy(update={"disable_event_streaming": True})
     custom = load_custom_app(config.app, project, settings.mount_prefix)
     routes = api_routes(config)
     authority = load_authority(

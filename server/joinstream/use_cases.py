@@ -28,6 +28,8 @@ from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.set_aside import SetAsideRuns
 from joinstream.services.state_updates import StateUpdates
+from joinstream.services.thread_commands import ThreadCommands
+from joinstream.services.thread_events import ThreadEvents
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.thread_streams import ThreadStreams
 from joinstream.services.threads import Threads
@@ -73,6 +75,16 @@ def make_services(
     async def current_values(thread_id: ThreadId) -> object:
         return (await thread_states.read(thread_id, {}, subgraphs=False))["values"]
 
+    run_streams = RunStreams(
+        run_creation,
+        run_service,
+        backends.runs,
+        bus.events,
+        bus.hub,
+        current_values,
+        settings.heartbeat_seconds,
+    )
+
     return Services(
         assistants=assistant_service,
         assistant_graphs=AssistantGraphs(project, access),
@@ -82,14 +94,17 @@ def make_services(
         run_creation=run_creation,
         runs=run_service,
         set_aside_runs=SetAsideRuns(backends.runs, bus.signals, access),
-        run_streams=RunStreams(
-            run_creation,
-            run_service,
+        run_streams=run_streams,
+        thread_events=ThreadEvents(
             backends.runs,
+            thread_store,
             bus.events,
             bus.hub,
-            current_values,
+            access,
             settings.heartbeat_seconds,
+        ),
+        thread_commands=ThreadCommands(
+            run_creation, run_streams, run_service, backends.runs, thread_service
         ),
         thread_streams=ThreadStreams(
             thread_service, bus.events, bus.hub, current_values, settings.heartbeat_seconds

@@ -5,13 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from langgraph.pregel.remote import RemoteGraph
-from langgraph_sdk.client import SyncLangGraphClient
 from langgraph_sdk.errors import APIStatusError
 
 from tests.contract import (
     test_assistants,
     test_crons,
+    test_event_streaming,
     test_remote_graph,
     test_runs,
     test_starting_runs,
@@ -26,37 +25,12 @@ CONTRACTS = (
     test_starting_runs,
     test_runs,
     test_crons,
+    test_event_streaming,
     test_store,
     test_remote_graph,
 )
 
-
-async def converse(client: AnyClient) -> None:
-    """`threads.stream` is a context manager, and sends nothing before a run is started."""
-    if isinstance(client.official, SyncLangGraphClient):
-        with client.official.threads.stream(assistant_id="echo") as sync_thread:
-            sync_thread.run.start(input={"text": "x"})
-    else:
-        async with client.official.threads.stream(assistant_id="echo") as thread:
-            await thread.run.start(input={"text": "x"})
-
-
-async def watch(client: AnyClient) -> None:
-    """The same underneath, by `RemoteGraph`."""
-    if isinstance(client.official, SyncLangGraphClient):
-        graph = RemoteGraph("echo", sync_client=client.official)
-        with graph.stream_events({"text": "x"}, version="v3") as sync_run:
-            sync_run.output  # noqa: B018 - waits for it
-    else:
-        graph = RemoteGraph("echo", client=client.official)
-        async with await graph.astream_events({"text": "x"}, version="v3") as run:
-            await run.output()
-
-
-LATER: dict[str, Callable[[AnyClient], Awaitable[Any]]] = {
-    "threads.stream": converse,
-    "RemoteGraph.stream_events": watch,
-}
+LATER: dict[str, Callable[[AnyClient], Awaitable[Any]]] = {}
 """Calls of what is not there yet. One that begins to work gets a contract in its place."""
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from joinstream.http.routing import leaf_routes
 from tests.support.api import TENANTS, Api, running_api
+from tests.support.event_streams import ALL
 from tests.support.postgres import PostgresForTests
 
 ANN = {"authorization": "Bearer ann-key"}
@@ -72,6 +73,14 @@ def scheduled(run: Callable[[Things], dict[str, Any]]) -> Callable[[Things], dic
     return lambda things: {**run(things), "schedule": "0 0 1 1 *"}
 
 
+def started_by_command(things: Things) -> dict[str, Any]:
+    return {"id": 1, "method": "run.start", "params": new_run(things)}
+
+
+def all_channels(_: Things) -> dict[str, Any]:
+    return {"channels": list(ALL)}
+
+
 def nothing(_: Things) -> dict[str, Any]:
     return {}
 
@@ -121,6 +130,8 @@ CELLS: dict[str, Cell] = {
     "GET /threads/{thread_id}/stream": Cell(200, 404),
     "POST /threads/{thread_id}/runs/{run_id}/cancel": Cell(202, 404, path_ids=WAITING),
     "POST /threads/{thread_id}/runs/{run_id}/retry": Cell(409, 404),
+    "POST /threads/{thread_id}/commands": Cell(200, 404, started_by_command),
+    "POST /threads/{thread_id}/stream/events": Cell(200, 404, all_channels),
     "GET /runs/set-aside": Cell(200, 200),
     "POST /runs/{run_id}/retry": Cell(409, 404, path_ids=STATELESS),
     "POST /runs": Cell(200, 404, run_of_anns_assistant),
@@ -155,7 +166,7 @@ CELLS: dict[str, Cell] = {
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
 }
 
-ENDLESS = {"GET /threads/{thread_id}/stream"}
+ENDLESS = {"GET /threads/{thread_id}/stream", "POST /threads/{thread_id}/stream/events"}
 
 every_route = pytest.mark.parametrize("route", CELLS)
 

@@ -9,6 +9,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any, Literal, TypeVar, cast
 
@@ -98,7 +99,8 @@ class Official:
                 return method(*bound.args, **bound.kwargs)
             if inspect.iscoroutinefunction(asynchronous):
                 return _on_a_thread(method, *bound.args, **bound.kwargs)
-            return _parts(method(*bound.args, **bound.kwargs))
+            result = method(*bound.args, **bound.kwargs)
+            return result if isinstance(result, AbstractContextManager) else _parts(result)
 
         return call
 

@@ -45,12 +45,16 @@ class EventId(NamedTuple):
 
 
 class FrameKind(IntEnum):
-    """What a frame is to a reader. All but EVENT pass every stream_mode filter."""
+    """What a frame is to a reader. All but EVENT and PROTOCOL pass every stream_mode filter.
+
+    PROTOCOL is an event of the event-streaming protocol; its mode is the channel.
+    """
 
     EVENT = 0
     METADATA = 1
     ERROR = 2
     END = 3
+    PROTOCOL = 4
 
 
 class Frame(NamedTuple):

@@ -1,6 +1,6 @@
 """The `kwargs` of a run: what the client asked for, in the keys the official server stores."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from joinstream.domain.runs import Durability
 from joinstream.domain.stream_modes import StreamMode
@@ -25,6 +25,12 @@ class RunCommand(TypedDict, total=False):
     goto: Any
 
 
+class EventStreaming(TypedDict):
+    """How a run was started by the event-streaming protocol; `answers` are ids of interrupts."""
+
+    answers: list[str]
+
+
 class RunKwargs(TypedDict):
     """Everything an execution needs to know of the request."""
 
@@ -41,3 +47,4 @@ class RunKwargs(TypedDict):
     subgraphs: bool
     resumable: bool
     durability: Durability
+    event_streaming: NotRequired[EventStreaming]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from joinstream.domain.ids import RunId
-from joinstream.domain.kwargs import RunCommand, RunConfig, RunKwargs
+from joinstream.domain.kwargs import EventStreaming, RunCommand, RunConfig, RunKwargs
 from joinstream.domain.reserved import RESERVED_CONFIGURABLE
 from joinstream.domain.runs import Durability, IfNotExists, MultitaskStrategy, OnCompletion
 from joinstream.domain.stream_modes import DEFAULT_STREAM_MODES, StreamMode
@@ -41,6 +41,7 @@ class RunRequest:
     timeout_seconds: float | None = None
     priority: int = 0
     concurrency_key: str | None = None
+    event_streaming: EventStreaming | None = None
 
 
 def merged_config(assistant_config: dict[str, Any], request: RunRequest) -> RunConfig:
@@ -84,7 +85,7 @@ def sets_configurable(config: RunConfig) -> bool:
 def kwargs_of(
     request: RunRequest, config: RunConfig, context: dict[str, Any], *, temporary: bool
 ) -> RunKwargs:
-    return RunKwargs(
+    kwargs = RunKwargs(
         input=request.input,
         command=request.command,
         config=config,
@@ -99,3 +100,6 @@ def kwargs_of(
         resumable=request.resumable,
         durability=request.durability,
     )
+    if request.event_streaming is not None:
+        kwargs["event_streaming"] = request.event_streaming
+    return kwargs

@@ -11,6 +11,7 @@ from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import Run
 from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
+from joinstream.event_streaming.classic import classic_frames
 from joinstream.http.measured import measure_of
 from joinstream.http.schemas.runs import QueueOut
 from joinstream.http.services import services
@@ -150,7 +151,7 @@ async def _sse_chunks(
     begun = False
     async for item in stream.items:
         if isinstance(item, FrameBatch):
-            if chunk := b"".join(wanted.of(item)):
+            if chunk := b"".join(wanted.of(classic_frames(item.frames))):
                 if not begun:
                     begun = True
                     metrics.FIRST_EVENT_SECONDS.observe(measure_of(request.scope).seconds())

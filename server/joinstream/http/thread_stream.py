@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from joinstream.domain.events import Frame, FrameBatch, FrameKind
 from joinstream.encoding import dumps, loads
+from joinstream.event_streaming.classic import classic_frames
 from joinstream.http.headers import LAST_EVENT_ID, STREAM_POSITION
 from joinstream.http.routing import operation
 from joinstream.http.run_streams import cursor_of, gap_bytes, position
@@ -43,7 +44,8 @@ async def _chunks(
     read_values = partial(services(request).thread_streams.current_values, stream.thread_id)
     async for item in stream.items:
         if isinstance(item, FrameBatch):
-            chunk = b"".join([_shown(frame, modes, wanted) for frame in item.frames])
+            frames = classic_frames(item.frames)
+            chunk = b"".join([_shown(frame, modes, wanted) for frame in frames])
             if chunk:
                 yield chunk
         elif isinstance(item, Gap):

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from joinstream.http import (
     assistants,
     crons,
+    event_streams,
     items,
     runs,
     set_aside,
@@ -36,6 +37,8 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
         guarded += [*threads.routes, *thread_state.routes]
     if not config.disable_runs:
         guarded += [*crons.routes, *set_aside.routes, *runs.routes, *thread_stream.routes]
+        if not config.disable_event_streaming:
+            guarded += event_streams.routes
     if not config.disable_store:
         guarded += items.routes
     if not config.disable_webhooks:

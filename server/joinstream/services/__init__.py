@@ -19,6 +19,8 @@ from joinstream.services.run_creation import RunCreation
 from joinstream.services.run_streams import RunStreams
 from joinstream.services.runs import Runs
 from joinstream.services.set_aside import SetAsideRuns
+from joinstream.services.thread_commands import ThreadCommands
+from joinstream.services.thread_events import ThreadEvents
 from joinstream.services.thread_states import ThreadStates
 from joinstream.services.thread_streams import ThreadStreams
 from joinstream.services.threads import Threads
@@ -47,6 +49,8 @@ class Services:
     set_aside_runs: SetAsideRuns
     run_streams: RunStreams
     thread_streams: ThreadStreams
+    thread_events: ThreadEvents
+    thread_commands: ThreadCommands
     crons: Crons
     cron_scheduler: CronScheduler
     webhooks: Webhooks

@@ -156,6 +156,12 @@ class Runs(Section):
         description="""Seconds that executing runs get to finish after SIGTERM; the rest is handed
         back to the queue and goes on elsewhere.""",
     )
+    ff_v2_event_streaming: bool = variable(
+        "FF_V2_EVENT_STREAMING",
+        default=True,
+        description="""Whether the event-streaming protocol is there, which `client.threads.stream`
+        and the newest `useStream` speak.""",
+    )
     ff_crons_enabled: bool = variable(
         "FF_CRONS_ENABLED",
         default=True,

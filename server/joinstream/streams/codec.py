@@ -22,6 +22,8 @@ from uuid import UUID
 
 from joinstream.domain.events import EventId, Frame, FrameKind
 
+_EVENT = b"event: "
+_DATA = b"\ndata: "
 _HEADER = Struct("<QIQIB16sBBB")
 _LENGTH = Struct("<I")
 _HAS_PREV = 1
@@ -91,19 +93,26 @@ def encode_batch(frames: Sequence[Frame]) -> bytes:
     return b"".join(_LENGTH.pack(len(data)) + data for data in encoded)
 
 
-def sse_bytes(event: str, data: bytes, id: EventId | None) -> bytes:
+def sse_bytes(event: str, data: bytes, id: EventId | int | None) -> bytes:
     """One server-sent event: LF line ends, order event, data, id, exactly one data line.
 
     Line breaks become spaces: in JSON they can only be white space between tokens.
     """
     name = _on_one_line(event.encode("utf-8", "replace"))
     head = b"event: %b\ndata: %b\n" % (name, _on_one_line(data))
-    return head + (b"\n" if id is None else b"id: %d-%d\n\n" % id)
+    if id is None:
+        return head + b"\n"
+    return head + (b"id: %d\n\n" if isinstance(id, int) else b"id: %d-%d\n\n") % id
+
+
+def event_of(body: bytes) -> str:
+    """The event's name in what `sse_bytes` has written."""
+    return body[len(_EVENT) : body.index(b"\n")].decode()
 
 
 def data_of(body: bytes) -> bytes:
-    """The data of an event that `sse_bytes` made."""
-    start = body.index(b"\ndata: ") + len(b"\ndata: ")
+    """The JSON in what `sse_bytes` has written."""
+    start = body.index(_DATA) + len(_DATA)
     return body[start : body.index(b"\n", start)]
 
 

@@ -3,11 +3,11 @@
 What tells where a run begins, fails and ends passes every filter.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joinstream.domain.events import Frame, FrameBatch, FrameKind
+from joinstream.domain.events import Frame, FrameKind
 from joinstream.domain.stream_modes import wants
 from joinstream.encoding import loads
 from joinstream.streams.codec import data_of
@@ -35,11 +35,11 @@ class EventFilter:
     def passes_everything(self) -> bool:
         return self == _EVERYTHING
 
-    def of(self, batch: FrameBatch) -> list[bytes]:
-        """The events of the batch that are wanted, as they are sent."""
+    def of(self, frames: Sequence[Frame]) -> list[bytes]:
+        """The events that are wanted, as they are sent."""
         if self.passes_everything:
-            return [frame.body for frame in batch.frames]
-        return [frame.body for frame in batch.frames if self.passes(frame)]
+            return [frame.body for frame in frames]
+        return [frame.body for frame in frames if self.passes(frame)]
 
     def passes(self, frame: Frame) -> bool:
         return frame.kind is not FrameKind.EVENT or (

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from uuid import UUID
 
 from joinstream.domain.events import EventId, Frame, FrameKind
@@ -67,13 +68,19 @@ class RunPublisher:
 
     def emit(self, kind: FrameKind, event_name: str, mode: str, depth: int, data: bytes) -> None:
         """Send one event on its way. `data` is JSON; `depth` counts subgraph levels."""
+        self.emit_written(kind, mode, depth, lambda id: sse_bytes(event_name, data, id))
+
+    def emit_written(
+        self, kind: FrameKind, mode: str, depth: int, write: Callable[[EventId], bytes]
+    ) -> None:
+        """Send one event on its way whose body `write` makes, once its id is known."""
         if self.stale:
             return
         k = self._next_k
         self._next_k += 1
         id = EventId(self._epoch, k)
         prev = EventId(self._epoch, k - 1) if k else None
-        body = sse_bytes(event_name, data, id)
+        body = write(id)
         self._buffer.append(Frame(id, prev, self._run_id, kind, mode, depth, body))
         self._bytes += len(body)
         if self._away_since is not None:

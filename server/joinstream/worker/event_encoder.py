@@ -14,7 +14,8 @@ from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk
 from joinstream.domain.events import FrameKind
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.encoding import dumps
-from joinstream.worker.graph_stream import GraphEvent
+from joinstream.ports.runs import Ending
+from joinstream.worker.graph_stream import GraphEvent, stream_graph
 
 Emit = Callable[[FrameKind, str, str, int, bytes], None]
 """emit(kind, event name, base mode, namespace depth, JSON)"""
@@ -24,8 +25,11 @@ class EventEncoder:
     """Encodes the events of one run's attempt and remembers its output.
 
     `output` is the JSON of the last root `values`, with every interrupt raised under
-    `__interrupt__`; None until there is one.
+    `__interrupt__`; None until there is one. `begin` and `end` have nothing to say: METADATA, ERROR
+    and END are all there is to tell.
     """
+
+    source = staticmethod(stream_graph)
 
     def __init__(self, modes: Iterable[StreamMode], emit: Emit) -> None:
         self._modes = frozenset(modes)
@@ -37,6 +41,10 @@ class EventEncoder:
         self._values: Any = None
         self._interrupts: list[Any] = []
         self._has_values = False
+
+    def begin(self) -> None: ...
+
+    def end(self, outcome: Ending) -> None: ...
 
     def encode(self, event: GraphEvent) -> None:
         namespace, mode, data = event

@@ -27,6 +27,7 @@ from joinstream.errors import (
     RunSetAside,
     Unavailable,
 )
+from joinstream.event_streaming.timeline import PROTOCOL_RUN
 from joinstream.observe import metrics
 from joinstream.observe.tracing import graph_callbacks, run_has_ended, run_span
 from joinstream.ports import EventLog, Retention
@@ -36,9 +37,8 @@ from joinstream.project import Project
 from joinstream.streams.publisher import RunPublisher
 from joinstream.worker import ending
 from joinstream.worker.active_run import ActiveRun
-from joinstream.worker.event_encoder import EventEncoder
+from joinstream.worker.encoders import encoder_of, is_event_streaming
 from joinstream.worker.graph_call import graph_input, run_config, run_context
-from joinstream.worker.graph_stream import stream_graph
 
 log = structlog.get_logger(__name__)
 
@@ -115,10 +115,11 @@ class _Execution:
         self._run = active.run
         self._kwargs: RunKwargs = active.run.kwargs  # type: ignore[assignment]  # stored by us
         self._publisher = publisher
-        self._encoder = EventEncoder(self._kwargs["stream_mode"], publisher.emit)
+        self._encoder = encoder_of(active.run, publisher)
         self._state = NO_STATE
 
     async def run_to_its_end(self) -> bool:
+        self._encoder.begin()
         try:
             await self._drive_graph()
             outcome = ending.success(self._encoder.output, self._state)
@@ -184,7 +185,7 @@ class _Execution:
             context=kwargs["context"],
             checkpointer=saver,
         ) as graph:
-            async for event in stream_graph(
+            async for event in self._encoder.source(
                 graph,
                 graph_input(kwargs, resuming=resuming),
                 config,
@@ -244,6 +245,7 @@ class _Execution:
             finished = await self._finish(outcome)
         if finished.outcome == "lost":
             raise LeaseLost("the run was ended or claimed by somebody else")
+        self._encoder.end(outcome)
         end = {"run_id": self._run.run_id, "status": outcome.status}
         self._publisher.emit(FrameKind.END, "end", "end", 0, dumps(end))
         await self._publisher.flush()
@@ -294,7 +296,8 @@ def _count_start(run: Run) -> None:
 
 def _announce(run: Run, publisher: RunPublisher) -> None:
     data = {"run_id": run.run_id, "attempt": run.attempt}
-    publisher.emit(FrameKind.METADATA, "metadata", "metadata", 0, dumps(data))
+    mode = PROTOCOL_RUN if is_event_streaming(run) else "metadata"
+    publisher.emit(FrameKind.METADATA, "metadata", mode, 0, dumps(data))
 
 
 def _thread_config(run: Run) -> Any:

@@ -1,0 +1,226 @@
+"""Reading a thread's events, of all its runs: from the log's start, and then for good."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from joinstream.domain.events import EventId, FrameBatch
+from joinstream.domain.ids import ThreadId
+from joinstream.domain.run_record import Run
+from joinstream.domain.runs import is_terminal
+from joinstream.errors import NotFound
+from joinstream.event_streaming.filters import ChannelFilter
+from joinstream.event_streaming.sequence import seq_of
+from joinstream.event_streaming.timeline import Timeline, Told
+from joinstream.ports import EventHub, EventLog, Subscription
+from joinstream.ports.access import Access
+from joinstream.ports.runs import RunStore
+from joinstream.ports.threads import ThreadStore
+from joinstream.streams.join import Gap, Heartbeat, follow
+
+_MOST_NOTES = 10_000
+_LONG_AGO = timedelta(seconds=3)
+"""Who started a run and now opens a stream to see it end does so within this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What was in the log when the stream was opened has been told."""
+
+
+EventItem = list[Told] | Gap | Heartbeat | CaughtUp
+
+
+@dataclass(slots=True)
+class ThreadEvents:
+    """The use case of following a thread."""
+
+    runs: RunStore
+    threads: ThreadStore
+    events: EventLog
+    hub: EventHub
+    access: Access
+    heartbeat_seconds: float = 5.0
+    _told_to_watchers: dict[UUID, None] = field(default_factory=dict)
+
+    async def open(self, thread_id: ThreadId) -> "EventStream":
+        """Follow a thread, which may be one that a first run has yet to create.
+
+        Raises NotFound for what the caller may not see; who may see but some threads, sees only
+        those that are there.
+        """
+        asked = {"thread_id": thread_id, "metadata": {}}
+        visible = await self.access.authorize("threads", "read", asked)
+        if visible is not None and await self.threads.get(thread_id, visible) is None:
+            raise NotFound(f"Thread {thread_id} does not exist.")
+        async with AsyncExitStack() as stack:
+            subscription = await stack.enter_async_context(self.hub.subscribe(thread_id))
+            try:
+                top = await self.events.top(thread_id)
+            except ConnectionError:
+                top = None
+            return EventStream(self, thread_id, top, subscription, stack.pop_all())
+
+    def notes(self, run_id: UUID) -> bool:
+        """Note that a watcher learns of a run's completion; whether one has before."""
+        known = run_id in self._told_to_watchers
+        self._told_to_watchers[run_id] = None
+        if len(self._told_to_watchers) > _MOST_NOTES:
+            del self._told_to_watchers[next(iter(self._told_to_watchers))]
+        return known
+
+    async def top_seq(self, thread_id: ThreadId) -> int:
+        """The number of the newest event; 0 when there is none, or nobody can tell."""
+        try:
+            top = await self.events.top(thread_id)
+        except ConnectionError:
+            return 0
+        return seq_of(top) if top is not None else 0
+
+
+class EventStream:
+    """An open subscription to a thread's events; `close` it when done. `top` is where the log ended
+    when it was opened, None when it was empty.
+    """
+
+    def __init__(
+        self,
+        parts: ThreadEvents,
+        thread_id: ThreadId,
+        top: EventId | None,
+        subscription: Subscription,
+        stack: AsyncExitStack,
+    ) -> None:
+        self.top = top
+        self._parts = parts
+        self._thread_id = thread_id
+        self._subscription = subscription
+        self._stack = stack
+        self._timeline = Timeline(replays=True)
+        self._look_at_runs = False
+        self._awaited: UUID | None = None
+        self._ended_unannounced: UUID | None = None
+        self._made_up: UUID | None = None
+        self._ended_long_ago = False
+
+    @property
+    def last(self) -> EventId | None:
+        """The last frame that was read."""
+        return self._timeline.last
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    def sends(self, told: Told, asked: ChannelFilter) -> bool:
+        """Whether a subscription gets the event.
+
+        Who only watches how runs end may be about to start one, as Python's client does, and would
+        take the end of the run before for its own: it is left out when it was told to such a
+        watcher before, or is long past.
+        """
+        if not told.is_wanted(asked):
+            return False
+        if told.completes is None or not asked.only_watches:
+            return True
+        known = self._parts.notes(told.completes) or self._ended_long_ago
+        return asked.since is not None or not (told.past and known)
+
+    async def items(self) -> AsyncIterator[EventItem]:
+        """What happens on the thread, without an end."""
+        timeline = self._timeline
+        if self.top is None:
+            yield await self._settle()
+            yield CaughtUp()
+        async for item in follow(
+            self._parts.events,
+            self._subscription,
+            stream=self._thread_id,
+            run_id=None,
+            cursor="start",
+            has_ended=self._note_the_time,
+            heartbeat=self._parts.heartbeat_seconds,
+        ):
+            if isinstance(item, FrameBatch):
+                yield list(timeline.read(item.frames, _now()))
+            elif isinstance(item, Gap | Heartbeat):
+                yield item
+            if timeline.replays and self._has_caught_up(item):
+                yield await self._settle()
+                yield CaughtUp()
+            elif isinstance(item, Heartbeat) and self._look_at_runs:
+                yield await self._ends_nobody_announced()
+
+    def _has_caught_up(self, item: object) -> bool:
+        last = self._timeline.last
+        return isinstance(item, Heartbeat) or (
+            last is not None and self.top is not None and last >= self.top
+        )
+
+    async def _note_the_time(self) -> bool:
+        self._look_at_runs = True
+        return False
+
+    async def _newest_run(self) -> Run | None:
+        found = await self._parts.runs.search(self._thread_id, status=None, limit=1, offset=0)
+        return found[0] if found else None
+
+    async def _settle(self) -> list[Told]:
+        """The replay is over: how the last run ended is told, unless another one follows it."""
+        timeline, newest = self._timeline, await self._newest_run()
+        timeline.replays = False
+        if newest is None:
+            return list(timeline.let_go(stale=False))
+        self._ended_long_ago = newest.ended_at is not None and _is_long_ago(newest.ended_at)
+        told = list(timeline.let_go(stale=not is_terminal(newest.status)))
+        if not is_terminal(newest.status):
+            self._awaited = newest.run_id
+        elif newest.started_at is None:
+            told += await self._end_of(newest)
+        return told
+
+    async def _ends_nobody_announced(self) -> list[Told]:
+        """The end of a run that was cancelled before it began, or whose worker died just then.
+
+        It is made up at the second look: at the first, the announcement may be on its way.
+        """
+        self._look_at_runs = False
+        timeline, newest = self._timeline, await self._newest_run()
+        if newest is None or timeline.knows_end_of(newest.run_id):
+            return []
+        if not is_terminal(newest.status):
+            self._awaited = newest.run_id
+            return []
+        begun = timeline.run is not None and timeline.run.run_id == newest.run_id
+        awaited = begun or newest.started_at is None or newest.run_id == self._awaited
+        if not awaited or newest.run_id == self._made_up:
+            return []
+        if newest.run_id != self._ended_unannounced:
+            self._ended_unannounced = newest.run_id
+            self._look_at_runs = True
+            return []
+        return await self._end_of(newest)
+
+    async def _end_of(self, run: Run) -> list[Told]:
+        self._made_up = run.run_id
+        thread = await self._parts.threads.get(self._thread_id, None)
+        asked = thread.interrupts if thread is not None and run.status == "success" else {}
+        error = (run.error or {}).get("message") or run.cancel_reason
+        return list(
+            self._timeline.make_up_end(run.run_id, run.status, error, list(_each(asked)), _now())
+        )
+
+
+def _is_long_ago(moment: datetime) -> bool:
+    return datetime.now(UTC) - moment > _LONG_AGO
+
+
+def _each(interrupts: dict[str, list[dict[str, object]]]) -> Iterator[dict[str, object]]:
+    for of_task in interrupts.values():
+        yield from of_task
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

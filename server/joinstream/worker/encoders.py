@@ -1,0 +1,40 @@
+"""Which form a run's events have."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
+
+from joinstream.domain.run_record import Run
+from joinstream.ports.runs import Ending
+from joinstream.streams.publisher import RunPublisher
+from joinstream.worker.event_encoder import EventEncoder
+from joinstream.worker.protocol_encoder import ProtocolEncoder
+
+
+class Encoder(Protocol):
+    """Turns what a graph produces into what its readers get.
+
+    `source` executes the graph so that it produces what `encode` takes. `begin` is called before
+    all else, `end` once the ending is committed. `output` is the run's output so far.
+    """
+
+    source: Callable[..., AsyncIterator[Any]]
+
+    @property
+    def output(self) -> Any: ...
+
+    def begin(self) -> None: ...
+
+    def encode(self, event: Any) -> None: ...
+
+    def end(self, outcome: Ending) -> None: ...
+
+
+def is_event_streaming(run: Run) -> bool:
+    """Whether the run was started by the event-streaming protocol."""
+    return "event_streaming" in run.kwargs
+
+
+def encoder_of(run: Run, publisher: RunPublisher) -> Encoder:
+    if is_event_streaming(run):
+        return ProtocolEncoder(run, publisher.emit_written)
+    return EventEncoder(run.kwargs["stream_mode"], publisher.emit)

@@ -1,0 +1,61 @@
+"""A graph's execution as events of the event-streaming protocol, which LangGraph calls v3."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from langchain_core._api import suppress_langchain_beta_warning
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+from langgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
+
+from joinstream.domain.kwargs import RunKwargs
+
+TASKS = "joinstream.tasks"
+"""The method of the events that have a task's namespace and its payload as their data."""
+
+
+class _EverythingElse(StreamTransformer):
+    """Has the graph produce what the built-in transformers do not ask for, and gives tasks a
+    channel of their own: those transformers use them up.
+    """
+
+    _native = True
+    required_stream_modes = ("updates", "custom", "checkpoints", "tools", "tasks")
+
+    def __init__(self, scope: tuple[str, ...] = ()) -> None:
+        super().__init__(scope)
+        self._tasks: StreamChannel[Any] = StreamChannel(TASKS)
+
+    def init(self) -> dict[str, Any]:
+        return {TASKS: self._tasks}
+
+    def process(self, event: ProtocolEvent) -> bool:
+        if event["method"] == "tasks" and not self.scope:
+            self._tasks.push((event["params"]["namespace"], event["params"]["data"]))
+        return True
+
+
+async def protocol_events(
+    graph: Pregel[Any, Any, Any, Any],
+    graph_input: Any,
+    config: RunnableConfig,
+    kwargs: RunKwargs,
+    context: dict[str, Any] | None,
+    *,
+    durable: bool,
+) -> AsyncIterator[ProtocolEvent]:
+    """Execute the graph, yielding all of its events, subgraphs included, in the graph's order."""
+    arguments: dict[str, Any] = {
+        "context": context,
+        "interrupt_before": kwargs["interrupt_before"],
+        "interrupt_after": kwargs["interrupt_after"],
+    }
+    if durable:
+        arguments["durability"] = kwargs["durability"]
+    with suppress_langchain_beta_warning():
+        run = await graph.astream_events(
+            graph_input, config, version="v3", transformers=[_EverythingElse], **arguments
+        )
+    async with run:
+        async for event in run:
+            yield event

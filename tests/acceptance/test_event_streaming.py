@@ -1,0 +1,293 @@
+"""The event-streaming protocol: runs started by command, and the events of a whole thread."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.event_streams import (
+    ALL,
+    command,
+    lifecycle_of,
+    names_of,
+    of_method,
+    seqs_of,
+    start,
+    watching,
+)
+from tests.support.server import Deployment
+from tests.support.streaming import collect
+from tests.support.streaming import names_of as classic_names_of
+
+
+@pytest.fixture
+def http(deployment: Deployment) -> httpx.AsyncClient:
+    return deployment.http
+
+
+async def whole_run(http: httpx.AsyncClient, graph: str, given: Any) -> list[dict[str, Any]]:
+    thread_id, _ = await start(http, graph, given)
+    async with watching(http, thread_id) as events:
+        return await events.to_the_end()
+
+
+async def test_a_run_tells_of_its_states_its_steps_and_its_end(http: httpx.AsyncClient) -> None:
+    thread_id, run_id = await start(http, "echo", {"text": "hi"})
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    assert [lifecycle_of(event) for event in seen if lifecycle_of(event)] == [
+        "running",
+        "completed",
+    ]
+    assert of_method(seen, "values")[-1] == {"text": "hi"}
+    assert of_method(seen, "updates") == [{"echo": {"text": "hi"}}]
+    assert [event["params"].get("node") for event in seen if event["method"] == "updates"] == [
+        "echo"
+    ]
+    started, ended = of_method(seen, "tasks")
+    assert (started["name"], ended["result"]) == ("echo", {"text": "hi"})
+    assert [saved["step"] for saved in of_method(seen, "checkpoints")] == [-1, 0, 1]
+    assert seen[0]["event_id"] == f"synth:{run_id}:lc||running"
+    assert seen[-1]["event_id"] == f"synth:{run_id}:lc||completed"
+    assert seqs_of(seen) == sorted(set(seqs_of(seen)))
+    assert max(seqs_of(seen)) < 2**53
+    assert len(set(names_of(seen))) == len(seen)
+
+
+async def test_a_checkpoint_comes_right_before_the_values_it_holds(
+    http: httpx.AsyncClient,
+) -> None:
+    seen = await whole_run(http, "echo", {"text": "hi"})
+    methods = [event["method"] for event in seen]
+    for place, method in enumerate(methods):
+        if method == "values":
+            assert methods[place - 1] == "checkpoints"
+
+
+async def test_a_message_is_streamed_in_blocks(http: httpx.AsyncClient) -> None:
+    given = {"messages": [{"role": "user", "content": "hi there"}]}
+    seen = await whole_run(http, "chat", given)
+    parts = of_method(seen, "messages")
+    assert [part["event"] for part in parts] == [
+        "message-start",
+        "content-block-start",
+        *["content-block-delta"] * 4,
+        "content-block-finish",
+        "message-finish",
+    ]
+    text = "".join(part["delta"]["text"] for part in parts if "delta" in part)
+    assert text == parts[-2]["content"]["text"] == "You said: hi there"
+    answer = of_method(seen, "values")[-1]["messages"][-1]
+    assert parts[0]["id"] == answer["id"]
+    assert {part.get("message_id") for part in parts[1:]} == {answer["id"]}
+
+
+async def test_subgraphs_tell_in_their_own_namespace(http: httpx.AsyncClient) -> None:
+    seen = await whole_run(http, "research", {"question": "why"})
+    namespaces = {tuple(event["params"]["namespace"]) for event in seen}
+    assert sorted(map(len, namespaces)) == [0, 1, 2]
+    inner = max(namespaces, key=len)
+    assert [life["event"] for life in of_method(seen, "lifecycle", inner)] == [
+        "started",
+        "completed",
+    ]
+    assert of_method(seen, "messages", inner)[0]["event"] == "message-start"
+
+
+async def test_tools_and_custom_events_have_their_channels(http: httpx.AsyncClient) -> None:
+    given = {"messages": [{"role": "user", "content": "What is 2 + 3?"}]}
+    tools = of_method(await whole_run(http, "agent", given), "tools")
+    assert [(tool["event"], tool["tool_call_id"]) for tool in tools] == [
+        ("tool-started", "call_1"),
+        ("tool-finished", "call_1"),
+    ]
+    assert (tools[0]["tool_name"], tools[0]["input"]) == ("add", {"a": 2, "b": 3})
+    custom = of_method(await whole_run(http, "progress", {"total": 2}), "custom")
+    assert custom == [{"payload": {"done": done, "total": 2}} for done in (1, 2)]
+
+
+async def test_a_failure_is_told_with_its_text(http: httpx.AsyncClient) -> None:
+    seen = await whole_run(http, "faulty", {"verb": "raise"})
+    assert seen[-1]["params"]["data"] == {"event": "failed", "error": "told to fail"}
+
+
+async def test_a_stream_may_be_open_before_there_is_a_thread(http: httpx.AsyncClient) -> None:
+    thread_id = str(uuid4())
+    async with watching(http, thread_id) as events:
+        for text in ("one", "two"):
+            await start(http, "echo", {"text": text}, thread_id)
+            seen = await events.to_the_end()
+            assert of_method(seen, "values")[-1] == {"text": text}
+
+
+async def test_a_new_stream_gets_everything_again_by_the_same_names(
+    deployment: Deployment,
+) -> None:
+    thread_id, _ = await start(deployment.here.http, "echo", {"text": "hi"})
+    seen = []
+    for entrance in (deployment.here, deployment.there):
+        async with watching(entrance.http, thread_id) as events:
+            seen.append(await events.to_the_end())
+    assert seen[0] == seen[1]
+
+
+async def test_since_leaves_out_what_is_known(deployment: Deployment) -> None:
+    thread_id, _ = await start(deployment.here.http, "echo", {"text": "hi"})
+    async with watching(deployment.here.http, thread_id) as events:
+        seen = await events.to_the_end()
+    for known in (0, 3, len(seen) - 2):
+        since = seen[known]["seq"]
+        async with watching(deployment.there.http, thread_id, since=since) as events:
+            assert await events.to_the_end() == seen[known + 1 :]
+
+
+async def test_the_end_of_an_earlier_run_is_not_told_as_that_of_a_later_one(
+    http: httpx.AsyncClient,
+) -> None:
+    thread_id, first = await start(http, "echo", {"text": "one"})
+    async with watching(http, thread_id) as events:
+        await events.to_the_end()
+    _, second = await start(http, "counter", {"steps": 2, "seconds": 0.2}, thread_id)
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    names = names_of(seen)
+    assert f"synth:{first}:lc||running" in names
+    assert f"synth:{first}:lc||completed" not in names
+    assert names[-1] == f"synth:{second}:lc||completed"
+
+
+async def test_only_what_was_asked_for_is_sent(http: httpx.AsyncClient) -> None:
+    thread_id, _ = await start(http, "research", {"question": "why"})
+
+    async def seen(*channels: str, **more: Any) -> list[dict[str, Any]]:
+        async with watching(http, thread_id, *channels, "lifecycle", **more) as events:
+            return await events.to_the_end()
+
+    everything = await seen(*ALL)
+    assert {event["method"] for event in await seen("values")} == {"values", "lifecycle"}
+    at_root = await seen(*ALL, namespaces=[[]], depth=0)
+    assert at_root == [event for event in everything if not event["params"]["namespace"]]
+    one_down = await seen(*ALL, namespaces=[[]], depth=1)
+    assert one_down == [event for event in everything if len(event["params"]["namespace"]) < 2]
+
+
+async def test_a_namespace_stands_for_all_below_it(http: httpx.AsyncClient) -> None:
+    thread_id, _ = await start(http, "research", {"question": "why"})
+    async with watching(http, thread_id) as events:
+        everything = await events.to_the_end()
+    below = [event for event in everything if event["params"]["namespace"]]
+    child = below[0]["params"]["namespace"]
+    for prefix in (child, ["investigate"]):
+        async with watching(http, thread_id, namespaces=[prefix]) as events:
+            assert [await events.next() for _ in below] == below
+
+
+async def test_a_cancelled_run_ends_for_every_kind_of_client(http: httpx.AsyncClient) -> None:
+    thread_id, run_id = await start(http, "counter", {"steps": 1000, "seconds": 0.05})
+    async with watching(http, thread_id, "lifecycle") as events:
+        assert lifecycle_of(await events.next()) == "running"
+        answer = await command(http, thread_id, "run.cancel")
+        assert answer["result"] == {"run_id": run_id}
+        assert [lifecycle_of(await events.next()) for _ in range(2)] == ["interrupted", "failed"]
+
+
+async def test_a_run_that_was_cancelled_before_it_began_ends_too(http: httpx.AsyncClient) -> None:
+    thread_id, first = await start(http, "counter", {"steps": 1000, "seconds": 0.05})
+    async with watching(http, thread_id, "lifecycle") as events:
+        assert lifecycle_of(await events.next()) == "running"
+        _, second = await start(http, "echo", {"text": "hi"}, thread_id)
+        await command(http, thread_id, "run.cancel", run_id=second)
+        ends = [await events.next() for _ in range(2)]
+        assert names_of(ends) == [
+            f"synth:{second}:lc||interrupted",
+            f"synth:{second}:lc||failed",
+        ]
+        await command(http, thread_id, "run.cancel", run_id=first)
+
+
+async def ask(http: httpx.AsyncClient) -> tuple[str, str]:
+    """A thread whose run waits for an answer, and the interrupt's id."""
+    thread_id, run_id = await start(http, "approval", {"topic": "rain"})
+    async with watching(http, thread_id, "lifecycle", "input") as events:
+        seen = await events.to_the_end()
+    question = seen[-2]
+    assert question["method"] == "input.requested"
+    interrupt_id = question["params"]["data"]["interrupt_id"]
+    assert question["event_id"] == f"synth:{run_id}:input||{interrupt_id}"
+    assert lifecycle_of(seen[-1]) == "interrupted"
+    return thread_id, interrupt_id
+
+
+async def test_a_question_is_answered_by_its_id(http: httpx.AsyncClient) -> None:
+    thread_id, interrupt_id = await ask(http)
+    state = (await http.get(f"/threads/{thread_id}/state")).json()
+    assert state["tasks"][0]["interrupts"][0]["id"] == interrupt_id
+    answer = await command(
+        http, thread_id, "input.respond", interrupt_id=interrupt_id, response="yes"
+    )
+    assert (answer["type"], answer["result"]) == ("success", {})
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    assert of_method(seen, "input.answered") == [{"interrupt_ids": [interrupt_id]}]
+    assert of_method(seen, "input.requested") == [], "it is answered"
+    assert of_method(seen, "values")[-1]["published"] is True
+
+
+async def test_the_input_of_a_run_is_the_answer_when_the_thread_waits_for_one(
+    http: httpx.AsyncClient,
+) -> None:
+    thread_id, _ = await ask(http)
+    await start(http, "approval", "yes", thread_id)
+    async with watching(http, thread_id) as events:
+        assert of_method(await events.to_the_end(), "values")[-1]["published"] is True
+
+
+async def test_what_nobody_asked_cannot_be_answered(http: httpx.AsyncClient) -> None:
+    thread_id, interrupt_id = await ask(http)
+    wrong = await command(http, thread_id, "input.respond", interrupt_id="no", response="yes")
+    assert (wrong["type"], wrong["error"]) == ("error", "no_such_interrupt")
+    assert interrupt_id in wrong["message"]
+
+
+async def test_of_many_who_answer_at_once_one_does(http: httpx.AsyncClient) -> None:
+    thread_id, interrupt_id = await ask(http)
+    answers = await asyncio.gather(
+        *(
+            command(http, thread_id, "input.respond", interrupt_id=interrupt_id, response="yes")
+            for _ in range(4)
+        )
+    )
+    kinds = sorted(str(answer.get("error", answer["type"])) for answer in answers)
+    assert kinds == [*["no_such_interrupt"] * 3, "success"]
+
+
+async def test_commands_that_cannot_be_are_refused_in_the_protocols_words(
+    http: httpx.AsyncClient,
+) -> None:
+    thread_id = str(uuid4())
+    unknown = await command(http, thread_id, "run.fly")
+    assert (unknown["error"], "run.start" in unknown["message"]) == ("unknown_command", True)
+    wrong = await command(http, thread_id, "run.start", assistant_id=3)
+    assert wrong["error"] == "invalid_argument"
+    graph = await command(http, thread_id, "run.start", assistant_id="no such graph")
+    assert graph["error"] == "invalid_argument"
+    assert (await http.get(f"/threads/{thread_id}")).status_code == 404
+
+
+async def test_joining_such_a_run_by_its_own_path_gives_classic_events(
+    deployment: Deployment,
+) -> None:
+    thread_id, run_id = await start(deployment.http, "progress", {"total": 2})
+    parts = await collect(deployment.client.runs.join_stream(thread_id, run_id, last_event_id="-1"))
+    names = classic_names_of(parts)
+    assert (names[0], names[-1]) == ("metadata", "end")
+    assert set(names) == {"metadata", "values", "custom", "updates", "tasks", "end"}
+    assert [part.data for part in parts if part.event == "custom"] == [
+        {"done": done, "total": 2} for done in (1, 2)
+    ]
+    wanted = deployment.client.runs.join_stream(
+        thread_id, run_id, last_event_id="-1", stream_mode="updates"
+    )
+    assert classic_names_of(await collect(wanted)) == ["metadata", "updates", "end"]
