@@ -28,7 +28,9 @@ async def test_the_headers_let_nobody_cache_or_hold_back_and_say_where_to_rejoin
     assert headers["x-accel-buffering"] == "no"
     run_id = (first.field("data") or "").split('"')[3]
     assert headers["content-location"] == f"/threads/{thread_id}/runs/{run_id}"
-    assert headers["location"] == f"/threads/{thread_id}/runs/{run_id}/stream"
+    path, _, query = headers["location"].partition("?")
+    assert path == f"/threads/{thread_id}/runs/{run_id}/stream"
+    assert query == f"last_event_id={headers['x-stream-position']}"
 
 
 async def test_frames_are_event_data_id_with_line_feeds(deployment: Deployment) -> None:

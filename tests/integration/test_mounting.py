@@ -106,7 +106,7 @@ async def test_locations_have_the_prefix(under_prefix: Api) -> None:
             answer = await http.post(f"{base}/runs/{path}", json=body)
             run = answer.headers["content-location"]
             assert run.startswith(f"{base}/runs/")
-            assert answer.headers["location"] == f"{run}/{rejoin}"
+            assert answer.headers["location"].partition("?")[0] == f"{run}/{rejoin}"
             assert (await http.get(answer.headers["location"])).status_code == 200
         created = await http.post(f"{base}/runs", json=body)
         assert created.headers["content-location"] == f"{base}/runs/{created.json()['run_id']}"

@@ -1,15 +1,56 @@
 """A TCP proxy whose connections can be cut, and which can turn new ones away."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _CHUNK = 65_536
+_A_STREAM = b"text/event-stream"
+_A_RESULT = b"/join\r\n"
+"""What is in the head of such a response: of a result, where to join the run again."""
+
+
+@dataclass
+class _Cut:
+    """Responses of a kind end after so many bytes of their body, as often as `times` says."""
+
+    kind: bytes
+    after: int
+    times: float
+
+
+class _Response:
+    """What has come of the answer to the latest request of a connection."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self._head: bytes | None = b""
+        self.kind = b""
+        self.length = 0
+
+    def take(self, chunk: bytes) -> int:
+        """How many bytes at the end of the chunk are of the body."""
+        body = len(chunk)
+        if self._head is not None:
+            head, end, rest = (self._head + chunk).partition(b"\r\n\r\n")
+            if not end:
+                self._head = head
+                return 0
+            self._head, body = None, len(rest)
+            self.kind = next((kind for kind in (_A_STREAM, _A_RESULT) if kind in head + end), b"")
+        self.length += body
+        return body
 
 
 class CuttingProxy:
-    """Stands before one HTTP server; make it with `cutting_proxy`."""
+    """Stands before one HTTP server; make it with `cutting_proxy`.
+
+    `streamed` is how many bytes the longest stream of events had that was not cut.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
@@ -17,7 +58,23 @@ class CuttingProxy:
         self._turns_away = False
         self._turned_away = 0
         self._changed = asyncio.Condition()
+        self._cut: _Cut | None = None
+        self.streamed = 0
         self.url = ""
+
+    @contextmanager
+    def cutting_streams(self, *, after: int, times: float = float("inf")) -> Iterator[None]:
+        """Cut streams of events after so many bytes; `times`: no more of them than so many."""
+        self._cut = _Cut(_A_STREAM, after, times)
+        yield
+        self._cut = None
+
+    @contextmanager
+    def cutting_results(self, *, after: int, times: float = float("inf")) -> Iterator[None]:
+        """The same for what `wait` and `join` answer."""
+        self._cut = _Cut(_A_RESULT, after, times)
+        yield
+        self._cut = None
 
     def cut(self) -> None:
         """Reset every open connection."""
@@ -48,18 +105,49 @@ class CuttingProxy:
         server_reader, server_writer = await asyncio.open_connection(*self._target)
         self._open |= {writer, server_writer}
         try:
+            response = _Response()
             await asyncio.gather(
-                self._pass_on(reader, server_writer), self._pass_on(server_reader, writer)
+                self._pass_requests(reader, server_writer, response),
+                self._pass_responses(server_reader, writer, response),
             )
         finally:
             self._open -= {writer, server_writer}
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: _Response
+    ) -> None:
         with suppress(ConnectionError):
             while chunk := await reader.read(_CHUNK):
+                response.begin()
                 writer.write(chunk)
                 await writer.drain()
         writer.close()
+
+    async def _pass_responses(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, response: _Response
+    ) -> None:
+        with suppress(ConnectionError):
+            while chunk := await reader.read(_CHUNK):
+                body = response.take(chunk)
+                if (too_much := self._too_much_of(response)) > 0:
+                    writer.write(chunk[: len(chunk) - min(body, too_much)])
+                    await writer.drain()
+                    writer.close()
+                    return
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
+
+    def _too_much_of(self, response: _Response) -> int:
+        """By how many bytes it is longer than it may be."""
+        if self._cut is None or self._cut.kind != response.kind or self._cut.times <= 0:
+            if response.kind == _A_STREAM:
+                self.streamed = max(self.streamed, response.length)
+            return 0
+        too_much = response.length - self._cut.after
+        if too_much > 0:
+            self._cut.times -= 1
+        return too_much
 
 
 @asynccontextmanager

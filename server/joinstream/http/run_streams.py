@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -13,7 +14,7 @@ from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.event_streaming.classic import classic_frames
 from joinstream.http.measured import measure_of
-from joinstream.http.schemas.runs import QueueOut
+from joinstream.http.schemas.runs import QueueOut, StreamQuery
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
 from joinstream.observe import metrics
@@ -34,7 +35,7 @@ def run_path(request: Request, run: Run) -> str:
 
 
 def locations(request: Request, run: Run, rejoin: str) -> dict[str, str]:
-    """`Location` is where to rejoin: `stream` or `join`."""
+    """`Location` is where to `rejoin`, below the run's own path."""
     path = run_path(request, run)
     return {"Location": f"{path}/{rejoin}", "Content-Location": path}
 
@@ -61,10 +62,28 @@ def position(cursor: Cursor) -> dict[str, str]:
 
     Without it, a client that loses its connection that early cannot say where it was.
     """
+    where = _where(cursor)
+    return {"X-Stream-Position": where} if where else {}
+
+
+def _where(cursor: Cursor) -> str | None:
     if cursor == "now":
-        return {}  # the log cannot be reached
+        return None  # the log cannot be reached
     id = cursor.top if isinstance(cursor, Now) else cursor
-    return {"X-Stream-Position": str(id) if isinstance(id, EventId) else START}
+    return str(id) if isinstance(id, EventId) else START
+
+
+def _rejoin(request: Request, cursor: Cursor) -> str:
+    """How to join the stream again, for clients that go where `Location` leads and no more: as it
+    was asked for, from where it began unless they tell of an event they have."""
+    asked = [
+        (name, text)
+        for name, text in request.query_params.multi_items()
+        if name in StreamQuery.model_fields and name != "last_event_id"
+    ]
+    where = _where(cursor)
+    query = urlencode([*asked, *([("last_event_id", where)] if where else [])])
+    return f"stream?{query}" if query else "stream"
 
 
 def event_stream(
@@ -81,7 +100,7 @@ def event_stream(
         _sse_chunks(request, stream, wanted),
         {
             **STREAM_HEADERS,
-            **locations(request, stream.run, "stream"),
+            **locations(request, stream.run, _rejoin(request, stream.cursor)),
             **position(stream.cursor),
         },
         cancel_on_disconnect=cancel_on_disconnect,
