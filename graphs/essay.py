@@ -1,9 +1,13 @@
 """Reads up on a topic, then writes about it: progress first, then token by token.
 
-    graph:  read ──► write          (chat model)
+    graph:  read ──► confirm ──► write          (chat model)
 
-    in   {"messages": [{"role": "human", "content": "the sea"}], "delay": 0.05}
-    out  {"messages": [..., AIMessage("About the sea there is much to say. ...")], "delay": 0.05}
+    in      {"messages": [{"role": "human", "content": "the sea"}], "delay": 0.05}
+    out     {"messages": [..., AIMessage("About the sea there is much to say, ...")], ...}
+
+    in      {..., "ask": True}
+    stops   with {"question": "All books are read. Shall I write about the sea?"}
+    resume  "yes"             goes on to `write`; anything else ends the run
 
 The pages in `examples/web` talk to it. `delay` is the pause before each book and each token in
 seconds, 0 when left out.
@@ -11,9 +15,11 @@ seconds, 0 when left out.
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command, interrupt
 
 from graphs.model import ScriptedModel
 from joinstream import progress
@@ -35,6 +41,7 @@ class Essayist(ScriptedModel):
 
 class State(MessagesState, total=False):
     delay: float
+    ask: bool
 
 
 def topic_of(messages: Sequence[BaseMessage]) -> str:
@@ -48,6 +55,14 @@ async def read(state: State) -> None:
     progress(1, "All books read", stage="reading")
 
 
+def confirm(state: State) -> Command[Literal["write", "__end__"]]:
+    if not state.get("ask", False):
+        return Command(goto="write")
+    topic = topic_of(state["messages"])
+    answer = interrupt({"question": f"All books are read. Shall I write about {topic}?"})
+    return Command(goto="write" if answer == "yes" else "__end__")
+
+
 async def write(state: State) -> State:
     progress(None, "Writing", stage="writing")
     model = Essayist(delay=state.get("delay", 0.0))
@@ -57,8 +72,9 @@ async def write(state: State) -> State:
 graph = (
     StateGraph(State)
     .add_node(read)
+    .add_node(confirm)
     .add_node(write)
     .add_edge(START, "read")
-    .add_edge("read", "write")
+    .add_edge("read", "confirm")
     .compile()
 )

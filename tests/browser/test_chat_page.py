@@ -10,6 +10,7 @@ from tests.support.browser import built_page, new_page
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
 from tests.support.server import Deployment
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -128,6 +129,28 @@ async def test_a_question_that_is_edited_has_two_versions_to_go_between(
     await versions.get_by_label("Previous").click()
     await expect(versions).to_contain_text("1 / 2")
     await assert_conversation(page, essay.topic, essay.text)
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+async def test_a_question_of_the_graph_is_answered_also_after_a_reload(
+    page: Page, address: str, server: Deployment, essay: Essay, answer: str
+) -> None:
+    await open_chat(page, address, str(server.http.base_url))
+    await page.get_by_label("ask me before writing").check()
+    await ask(page, essay)
+    essay.let_it_be_finished()
+    asked = page.get_by_text(f"All books are read. Shall I write about {essay.topic}?")
+    await expect(asked).to_be_visible()
+    await page.reload()
+    await expect(asked).to_be_visible()
+    await page.get_by_role("button", name=answer).click()
+
+    async def is_idle() -> bool:
+        return (await server.client.threads.get(thread_of(page)))["status"] == "idle"
+
+    await eventually(is_idle)
+    await assert_conversation(page, essay.topic, *([essay.text] if answer == "Yes" else []))
+    await expect(asked).to_be_hidden()
 
 
 async def test_a_conversation_goes_on_in_another_browser(

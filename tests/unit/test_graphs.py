@@ -157,6 +157,14 @@ async def test_essay_reads_before_it_writes() -> None:
     assert "".join(told[7:]).startswith("About rain there is much to say")
 
 
+async def test_essay_asks_before_it_writes_when_it_is_to() -> None:
+    graph, config = on_a_thread("essay")
+    stopped = await graph.ainvoke({"messages": [human("rain")], "ask": True}, config)
+    [asked] = stopped["__interrupt__"]
+    assert asked.value == {"question": "All books are read. Shall I write about rain?"}
+    assert len((await graph.ainvoke(Command(resume="no"), config))["messages"]) == 1
+
+
 async def test_counter_takes_its_steps_and_goes_on_counting_on_the_same_thread() -> None:
     graph, config = on_a_thread("counter")
     assert await graph.ainvoke({"steps": 3}, config) == {"steps": 0, "count": 3}

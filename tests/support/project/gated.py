@@ -12,10 +12,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
-from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph import START, StateGraph
 from tests.support.waiting import eventually
 
-from graphs.essay import Essayist, topic_of
+from graphs.essay import Essayist, State, confirm, topic_of
 from graphs.model import tokens
 from joinstream import progress
 
@@ -40,22 +40,23 @@ async def allowed(topic: str, step: int) -> None:
     await eventually(is_open)
 
 
-async def read(state: MessagesState) -> None:
+async def read(state: State) -> None:
     for done in range(READING):
         await allowed(topic_of(state["messages"]), done)
         progress((done + 1) / READING, f"{done + 1} of {READING} books", stage="reading")
 
 
-async def write(state: MessagesState) -> dict[str, list[AIMessage]]:
+async def write(state: State) -> dict[str, list[AIMessage]]:
     progress(None, "Writing", stage="writing")
     return {"messages": [await GatedEssayist().ainvoke(state["messages"])]}
 
 
 graph = (
-    StateGraph(MessagesState)
+    StateGraph(State)
     .add_node(read)
+    .add_node(confirm)
     .add_node(write)
     .add_edge(START, "read")
-    .add_edge("read", "write")
+    .add_edge("read", "confirm")
     .compile()
 )

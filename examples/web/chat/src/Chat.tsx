@@ -4,10 +4,11 @@ import { useState } from "react";
 import { apiUrl, useThreadId } from "./address";
 import { Bubble } from "./Bubble";
 import { Composer } from "./Composer";
+import { Question } from "./Question";
 import { isProgress, ProgressBar, type Progress } from "./ProgressBar";
 import { useStayAtEnd } from "./useStayAtEnd";
 
-type State = { messages: Message[]; delay: number };
+type State = { messages: Message[]; delay: number; ask: boolean };
 
 /** A message that is asked anew: what stands before it, and where the thread was then. */
 type Edit = { text: string; before: Message[]; checkpoint?: Checkpoint | null };
@@ -18,7 +19,7 @@ export function Chat() {
   const [edit, setEdit] = useState<Edit | null>(null);
   useStayAtEnd();
 
-  const chat = useStream<State>({
+  const chat = useStream<State, { InterruptType: { question: string } }>({
     apiUrl,
     assistantId: "essay",
     threadId,
@@ -36,11 +37,11 @@ export function Chat() {
     },
   });
 
-  function ask(text: string) {
+  function ask(text: string, confirm: boolean) {
     const question: Message = { type: "human", id: crypto.randomUUID(), content: text };
     const before = edit?.before ?? chat.messages;
     chat.submit(
-      { messages: [question], delay: 0.1 },
+      { messages: [question], delay: 0.1, ask: confirm },
       {
         optimisticValues: { messages: [...before, question] },
         checkpoint: edit?.checkpoint,
@@ -48,6 +49,10 @@ export function Chat() {
       },
     );
     setEdit(null);
+  }
+
+  function answer(text: string) {
+    chat.submit(null, { command: { resume: text }, streamSubgraphs: true });
   }
 
   function beginAnew() {
@@ -87,6 +92,9 @@ export function Chat() {
           );
         })}
         {chat.isLoading && <ProgressBar progress={progress} />}
+        {!chat.isLoading && chat.interrupt?.value && (
+          <Question text={chat.interrupt.value.question} onAnswer={answer} />
+        )}
         {chat.error != null && <p role="alert">{String((chat.error as Error).message ?? chat.error)}</p>}
       </main>
       <Composer

@@ -3,17 +3,19 @@ import { useState, type FormEvent } from "react";
 interface Props {
   initial?: string;
   busy: boolean;
-  onAsk(text: string): void;
+  /** `confirm`: the graph is to ask before it writes. */
+  onAsk(text: string, confirm: boolean): void;
   onStop(): void;
 }
 
 export function Composer({ initial = "", busy, onAsk, onStop }: Props) {
   const [text, setText] = useState(initial);
+  const [confirm, setConfirm] = useState(false);
 
   function send(event: FormEvent) {
     event.preventDefault();
     if (busy || !text.trim()) return;
-    onAsk(text.trim());
+    onAsk(text.trim(), confirm);
     setText("");
   }
 
@@ -33,6 +35,9 @@ export function Composer({ initial = "", busy, onAsk, onStop }: Props) {
       ) : (
         <button>{initial ? "Ask again" : "Write"}</button>
       )}
+      <label>
+        <input type="checkbox" checked={confirm} onChange={() => setConfirm(!confirm)} /> ask me before writing
+      </label>
     </form>
   );
 }
