@@ -12,6 +12,7 @@ from joinstream.project import load_project
 from tests.support.api import running_api
 from tests.support.commands import run, running
 from tests.support.moving_in import Source, converse, official_source
+from tests.support.secrecy import rows_with
 from tests.support.server import GRAPHS
 from tests.support.waiting import eventually
 
@@ -83,16 +84,16 @@ async def test_what_comes_along_is_encrypted_where_everything_is(
     source: Source, database_uri: str
 ) -> None:
     await fill(source, 1)
-    environment = {"DATABASE_URI": database_uri, "LANGGRAPH_AES_KEY": "0123456789abcdef"}
+    environment = {
+        "DATABASE_URI": database_uri,
+        "LANGGRAPH_AES_KEY": "0123456789abcdef",
+        "LANGGRAPH_AES_JSON_KEYS": "content",
+    }
     ended = run(*arguments(source, *GRAPH), environment=environment)
     assert (ended.returncode, outcomes(ended.stdout)) == (0, {"copied": 1})
-    connection = await asyncpg.connect(database_uri)
-    stored = await connection.fetch(
-        "select body as data from checkpoints union all select data from checkpoint_parts"
-    )
-    await connection.close()
-    assert stored
-    assert not any(b"hello" in part["data"] for part in stored)
+    async with asyncpg.create_pool(database_uri) as pool:
+        assert await pool.fetchval("select count(*) from checkpoint_parts")
+        assert await rows_with(pool, "hello") == []
 
 
 async def test_an_import_that_was_killed_goes_on_where_it_stopped(

@@ -8,7 +8,10 @@ _TABLES = (
 
 
 async def rows_with(pool: asyncpg.Pool, secret: str) -> list[str]:
-    """Every row of every table that has the text in one of its columns, `bytea` included."""
+    """Every row of every table that has the text in one of its columns, `bytea` included.
+
+    The text must have nothing in it that Postgres or JSON would escape.
+    """
     found = []
     for (table,) in await pool.fetch(_TABLES):
         rows = await pool.fetch(

@@ -138,13 +138,8 @@ class PostgresSaver(SynchronousMethods):
             return None
         loaded = Loaded(self.serde, row, read_parts(row), thread_id)
         self._memory.keep(Place.named(config, row["checkpoint_id"]), loaded.as_known())
-        return await self._opened(loaded.as_tuple())
-
-    async def _opened(self, found: CheckpointTuple) -> CheckpointTuple:
-        if self._fields is None:
-            return found
-        opened = await self._fields.open("checkpoint", "metadata", found.metadata)
-        return found._replace(metadata=opened)
+        found = loaded.as_tuple()
+        return await _opened(self._fields, found) if self._fields else found
 
     async def alist(
         self,
@@ -163,7 +158,8 @@ class PostgresSaver(SynchronousMethods):
             parts = read_parts(rows[0]) if rows else {}
             for row in rows:
                 loaded = Loaded(self.serde, row, parts, thread_id or row["thread_id"])
-                yield await self._opened(loaded.as_tuple())
+                found = loaded.as_tuple()
+                yield await _opened(self._fields, found) if self._fields else found
             if len(rows) < size:
                 return
             after = (row["checkpoint_id"], row["thread_id"], row["checkpoint_ns"])
@@ -250,6 +246,10 @@ class PostgresSaver(SynchronousMethods):
             await self._retention.keep_latest(threads, count, self.serde)
         else:
             raise ValueError(f"Unknown prune strategy {strategy!r}: use keep_latest or delete.")
+
+
+async def _opened(fields: FieldCipher, found: CheckpointTuple) -> CheckpointTuple:
+    return found._replace(metadata=await fields.open("checkpoint", "metadata", found.metadata))
 
 
 def _is_checkpoint_id(text: str) -> bool:
