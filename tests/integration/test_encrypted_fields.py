@@ -291,6 +291,25 @@ async def test_who_calls_decides_the_context_and_what_is_filtered_by_stays_plain
         assert [row for row in found if not row.startswith("checkpoint")] == []
 
 
+async def test_the_record_of_a_user_is_encrypted_with_the_rest(database_uri: str) -> None:
+    async with running_api(
+        database_uri, config=VAULT_OF_TENANTS, worker=True, ff_crons_enabled=False
+    ) as api:
+        ann: Any = api.client_with({"authorization": "Bearer ann-key"})
+        thread_id = (await ann.threads.create())["thread_id"]
+        await ann.runs.wait(thread_id, "echo", input={"text": "hi"})
+        (run,) = await ann.runs.list(thread_id)
+        assert run["kwargs"]["config"]["configurable"]["langgraph_auth_user"]["email"] == "ann@home"
+
+        await ann.crons.create_for_thread(thread_id, "echo", schedule="0 0 1 1 *", input={})
+        await api.backends.database.execute("update crons set next_run_date = now()")
+        assert await api.app.state.services.cron_scheduler.fire_next()
+        runs = await ann.runs.list(thread_id)
+        users = [run["kwargs"]["config"]["configurable"]["langgraph_auth_user"] for run in runs]
+        assert [user["email"] for user in users] == ["ann@home", "ann@home"]
+        assert await rows_with(api.backends.pool, "ann@home") == []
+
+
 async def test_a_key_that_ownership_depends_on_is_not_encrypted_away(database_uri: str) -> None:
     async with running_api(
         database_uri,

@@ -43,7 +43,6 @@ SERVERS_OWN: frozenset[str] = frozenset(
         "langgraph_api_url",
         "langgraph_api_version",
         "langgraph_auth_permissions",
-        "langgraph_auth_user",
         "langgraph_auth_user_id",
         "langgraph_host",
         "langgraph_plan",

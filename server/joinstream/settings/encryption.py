@@ -30,10 +30,15 @@ class Encryption(Section):
     )
     langgraph_aes_fallback_keys: Annotated[tuple[SecretStr, ...], NoDecode] = variable(
         "LANGGRAPH_AES_FALLBACK_KEYS",
-        "LANGGRAPH_AES_LEGACY_KEY",
         default=(),
         description="""Other AES keys, separated by commas, that only decrypt what they once
         encrypted: the former key, and before a change of keys the next one.""",
+    )
+
+    langgraph_aes_legacy_key: SecretStr | None = variable(
+        "LANGGRAPH_AES_LEGACY_KEY",
+        default=None,
+        description="One more of those keys.",
     )
 
     @property
@@ -41,8 +46,12 @@ class Encryption(Section):
         """The one that encrypts, then those that only decrypt; empty without the first."""
         if self.langgraph_aes_key is None:
             return []
-        keys = (self.langgraph_aes_key, *self.langgraph_aes_fallback_keys)
-        return [key.get_secret_value().encode() for key in keys]
+        keys = (
+            self.langgraph_aes_key,
+            *self.langgraph_aes_fallback_keys,
+            self.langgraph_aes_legacy_key,
+        )
+        return [key.get_secret_value().encode() for key in keys if key is not None]
 
     @field_validator("langgraph_aes_json_keys", "langgraph_aes_fallback_keys", mode="before")
     @classmethod
@@ -59,7 +68,7 @@ class Encryption(Section):
             raise ValueError(f"{', '.join(taken)} cannot be encrypted: the server needs to read it")
         return keys
 
-    @field_validator("langgraph_aes_key", "langgraph_aes_fallback_keys")
+    @field_validator("langgraph_aes_key", "langgraph_aes_fallback_keys", "langgraph_aes_legacy_key")
     @classmethod
     def _are_aes_keys(cls, value: Any) -> Any:
         for size in _sizes(value):

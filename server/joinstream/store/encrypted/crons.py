@@ -45,8 +45,9 @@ class EncryptedCrons(PostgresCrons):
         self._fields = fields
 
     async def create(self, new: NewCron) -> Cron:
-        created = await super().create(await _sealed(self._fields, new))
-        return await _opened(self._fields, created)
+        sealed = await _sealed(self._fields, new)
+        caller = await self._fields.seal("cron", "configurable", new.caller)
+        return await _opened(self._fields, await super().create(replace(sealed, caller=caller)))
 
     async def get(self, cron_id: CronId, visible: Filter) -> Cron | None:
         cron = await super().get(cron_id, visible)
@@ -86,12 +87,14 @@ class EncryptedCrons(PostgresCrons):
                 yield None
                 return
             with encrypting_for(_context_of(due.cron)):
-                yield replace(due, cron=opened)
+                yield opened
 
-    async def _opened_due(self, due: PostgresDueCron) -> Cron | None:
+    async def _opened_due(self, due: PostgresDueCron) -> PostgresDueCron | None:
         """None when it cannot be opened: then this firing has failed, and others can follow."""
         try:
-            return await _opened(self._fields, due.cron)
+            cron = await _opened(self._fields, due.cron)
+            caller = await self._fields.open("cron", "configurable", due.caller)
+            return replace(due, cron=cron, caller=caller)
         except Exception as error:
             log.error("a cron cannot be decrypted", cron_id=due.cron.cron_id, exc_info=error)
             detail = f"{EncryptionFailed.__name__}: {error}"
