@@ -377,6 +377,80 @@ async def test_a_run_that_cannot_be_decrypted_ends_and_holds_up_no_other(databas
         assert ended[lost["run_id"]]["error"]["error"] == "EncryptionFailed"
 
 
+async def test_a_run_whose_results_cannot_be_encrypted_ends_with_that(database_uri: str) -> None:
+    async with running_api(database_uri, config=VAULT, worker=True) as api:
+        client: Any = api.client_with(in_context(refused="output"))
+        thread_id = (await client.threads.create())["thread_id"]
+        answer = await client.runs.wait(
+            thread_id, "echo", input={"text": SECRET}, raise_error=False
+        )
+        assert answer["__error__"]["error"] == "EncryptionFailed"
+        assert "the vault is closed" in answer["__error__"]["message"]
+        thread = await client.threads.get(thread_id)
+        assert (thread["status"], thread["values"]) == ("error", None)
+        assert await rows_with(api.backends.pool, SECRET) == []
+
+
+async def test_a_cron_that_cannot_be_decrypted_fails_and_holds_up_no_other(
+    database_uri: str,
+) -> None:
+    async with running_api(database_uri, config=VAULT, ff_crons_enabled=False) as api:
+        lost, fine = [
+            await sdk(api).crons.create("echo", schedule="0 0 1 1 *", input={"text": SECRET})
+            for _ in range(2)
+        ]
+        await api.backends.database.execute(
+            """update crons set payload = jsonb_set(
+                payload, '{input,text,__encrypted__,2}', '"vault:AAAA"') where cron_id = $1""",
+            lost["cron_id"],
+        )
+        await api.backends.database.execute(
+            "update crons set next_run_date = now() - (cron_id = $1)::int * interval '1 second'",
+            lost["cron_id"],
+        )
+        scheduler = api.app.state.services.cron_scheduler
+        assert [await scheduler.fire_next() for _ in range(3)] == [False, True, False]
+        rows = await api.backends.pool.fetch("select cron_id, outcome, detail from cron_firings")
+        firings = {str(row["cron_id"]): row for row in rows}
+        assert firings[lost["cron_id"]]["outcome"] == "failed"
+        assert firings[lost["cron_id"]]["detail"].startswith("EncryptionFailed: cron input")
+        assert firings[fine["cron_id"]]["outcome"] == "created"
+
+
+async def test_a_webhook_that_cannot_be_decrypted_has_failed_and_can_be_sent_again(
+    database_uri: str,
+) -> None:
+    async with running_api(database_uri, config=VAULT, worker=True) as api:
+        client = sdk(api)
+        payload = {"values": {"text": {"__encrypted__": ["custom", None, "vault:AAAA"]}}}
+        async with running_receiver() as receiver:
+            thread_id = (await client.threads.create())["thread_id"]
+            await client.runs.wait(
+                thread_id, "echo", input={"text": SECRET}, webhook=f"{receiver.url}/done"
+            )
+            await receiver.wait_for(1)
+            await api.backends.database.execute(
+                """update webhook_deliveries
+                set status = 'pending', attempts = 0, next_attempt = now(), payload = $1""",
+                payload,
+            )
+
+            async def failed() -> Any:
+                return await api.backends.pool.fetchrow(
+                    "select delivery_id, log from webhook_deliveries where status = 'failed'"
+                )
+
+            delivery_id, log = await eventually(failed)
+            assert log[-1]["error"].startswith("EncryptionFailed: thread values")
+            await api.backends.database.execute(
+                "update webhook_deliveries set payload = $1", {"values": {"text": "plain"}}
+            )
+            again = await api.http.post(f"/webhooks/deliveries/{delivery_id}/resend")
+            assert again.status_code == 200, again.text
+            told = await receiver.wait_for(2)
+        assert told[-1].json["values"] == {"text": "plain"}
+
+
 async def test_another_key_is_refused_at_the_start_and_a_former_one_still_decrypts(
     database_uri: str,
 ) -> None:

@@ -1,4 +1,7 @@
-"""A key for each tenant, whom the encryption context names. Left plain: what is searched for."""
+"""A key for each tenant, whom the encryption context names. Left plain: what is searched for.
+
+A context may also name a field that is `refused`.
+"""
 
 import base64
 import json
@@ -45,6 +48,8 @@ async def decrypt_blob(ctx: Any, blob: bytes) -> bytes:
 @encryption.encrypt.json
 async def encrypt_json(ctx: Any, data: dict[str, Any]) -> dict[str, Any]:
     key = _key(ctx)
+    if ctx.field == ctx.metadata.get("refused"):
+        raise PermissionError("the vault is closed")
     for name, value in data.items():
         if name not in PLAIN:
             data[name] = (
