@@ -79,3 +79,45 @@ export async function* housekeeping(client, { runId, threadId }) {
   yield await client.runs.delete(threadId, runId);
   yield await client.threads.delete(threadId);
 }
+
+// --- threads.stream: events and commands of a whole thread ---
+
+/** Start a run by command, hear the tokens of its messages, and see what kinds there are at last. */
+export async function* speak(client, { assistant, input }) {
+  const thread = client.threads.stream({ assistantId: assistant });
+  yield await thread.run.start({ input });
+  for await (const message of thread.messages) yield* message.text;
+  yield (await thread.output).messages.map((message) => message.type);
+  await thread.close();
+}
+
+/** Start a run, answer what it asks, and come back later for what became of it. */
+export async function* answer(client, { assistant, input, response }) {
+  const thread = client.threads.stream({ assistantId: assistant });
+  await thread.run.start({ input });
+  await thread.output;
+  const [{ interruptId, payload, namespace }] = thread.interrupts;
+  yield { interrupted: thread.interrupted, payload };
+  const values = await thread.subscribe("values");
+  await thread.input.respond({ interrupt_id: interruptId, namespace, response });
+  for await (const event of values) yield event.params.data;
+  await thread.close();
+
+  const later = client.threads.stream(thread.threadId, { assistantId: assistant });
+  yield await later.output;
+  await later.close();
+}
+
+/** Start a run, and hear some channels until it is over. */
+export async function* hear(client, { assistant, input, channels }) {
+  const thread = client.threads.stream({ assistantId: assistant });
+  const events = await thread.subscribe(channels);
+  yield { threadId: thread.threadId, ...(await thread.run.start({ input })) };
+  yield* events;
+  await thread.close();
+}
+
+/** Follow whatever happens on a thread. */
+export async function* joinThread(client, { threadId, options }) {
+  yield* client.threads.joinStream(threadId, options);
+}
