@@ -324,12 +324,20 @@ async def test_a_key_that_ownership_depends_on_is_not_encrypted_away(database_ur
         assert await api.backends.pool.fetchval("select count(*) from threads") == 0
 
 
-@pytest.mark.parametrize("header", ["no base64!", base64.b64encode(b"[1]").decode()])
-async def test_a_context_that_is_none_is_refused(database_uri: str, header: str) -> None:
+async def test_a_context_that_is_none_is_refused(database_uri: str) -> None:
+    nested = b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"
     async with running_api(database_uri, config=VAULT) as api:
-        answer = await api.http.get(f"/threads/{uuid4()}", headers={"X-Encryption-Context": header})
-        assert answer.status_code == 422
-        assert answer.json() == {"detail": "X-Encryption-Context: must be a JSON object in base64."}
+        for header, complaint in (
+            ("no base64!", "must be a JSON object in base64."),
+            (base64.b64encode(b"[1]").decode(), "must be a JSON object in base64."),
+            (base64.b64encode(nested).decode(), "must be a JSON object in base64."),
+            ("a" * 4097, "must have at most 4096 characters, got 4097."),
+        ):
+            answer = await api.http.get(
+                f"/threads/{uuid4()}", headers={"X-Encryption-Context": header}
+            )
+            assert answer.status_code == 422
+            assert answer.json() == {"detail": f"X-Encryption-Context: {complaint}"}
 
 
 async def test_a_handlers_refusal_reaches_the_client(database_uri: str) -> None:
@@ -343,9 +351,16 @@ async def test_a_handlers_refusal_reaches_the_client(database_uri: str) -> None:
         )
 
 
-async def test_what_looks_encrypted_and_is_not_comes_back_as_it_was_sent(database_uri: str) -> None:
-    forged: Any = {"__encrypted__": ["custom", None, "vault:AAAA"]}
-    async with running_api(database_uri, config=VAULT, worker=True) as api:
+@pytest.mark.parametrize(
+    "encrypted",
+    [HANDLERS, {"config": TEST_GRAPHS, "langgraph_aes_key": AES_KEY}],
+    ids=["handlers", "a key for checkpoints alone"],
+)
+async def test_what_looks_encrypted_and_is_not_comes_back_as_it_was_sent(
+    database_uri: str, encrypted: dict[str, Any]
+) -> None:
+    forged: Any = {"__encrypted__": ["aes", None, "AAAA"]}
+    async with running_api(database_uri, worker=True, **encrypted) as api:
         thread = await sdk(api).threads.create(metadata={"owner": forged, "secret": forged})
         got = await sdk(api).threads.get(thread["thread_id"])
         assert got["metadata"] == {"owner": forged, "secret": forged}

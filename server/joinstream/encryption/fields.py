@@ -35,7 +35,11 @@ _OF_CHECKPOINTS = frozenset({"source", "step", "parents", "run_attempt"})
 
 
 class FieldCipher:
-    """Encrypts by `writing`, or not at all; decrypts whatever one of `reading` has encrypted."""
+    """Encrypts by `writing`; decrypts whatever one of `reading` has encrypted.
+
+    `writing` None: nothing new is encrypted. Then only what looks encrypted is put into a mark, so
+    that it comes back as it was sent.
+    """
 
     def __init__(self, writing: JsonCipher | None, reading: Mapping[str, JsonCipher]) -> None:
         self.writing = writing
@@ -46,51 +50,57 @@ class FieldCipher:
 
         Raises EncryptionFailed, and Unprocessable for what no column could hold.
         """
-        if value is None or self.writing is None:
+        if value is None:
             return value
         try:
             plain = _as_json(value)
         except TypeError as error:
             raise Unprocessable(f"{field}: cannot be stored: {error}.") from error
-        return await self._sealed(self.writing, model, field, plain)
+        return await self._sealed(model, field, plain)
 
-    async def _sealed(self, cipher: JsonCipher, model: Model, field: str, value: Any) -> Any:
+    async def _sealed(self, model: Model, field: str, value: Any) -> Any:
         if field in _PARTS:
             parts = {part: value[part] for part in _PARTS[field] if value.get(part) is not None}
-            return {**value, **await self._each_sealed(cipher, model, parts)}
+            return {**value, **await self._each_sealed(model, parts)}
         if field == "config":
             parts = {key: value[key] for key in _CONFIG_PARTS if isinstance(value.get(key), dict)}
             rest = {key: each for key, each in value.items() if key not in parts}
             return {
-                **await self._document_sealed(cipher, model, field, rest),
-                **await self._each_sealed(cipher, model, parts),
+                **await self._document_sealed(model, field, rest),
+                **await self._each_sealed(model, parts),
             }
         if isinstance(value, dict) and not looks_like_mark(value):
-            return await self._document_sealed(cipher, model, field, value)
-        return (await self._document_sealed(cipher, model, field, {field: value}))[field]
+            return await self._document_sealed(model, field, value)
+        return (await self._document_sealed(model, field, {field: value}))[field]
 
-    async def _each_sealed(self, cipher: JsonCipher, model: Model, parts: Document) -> Document:
+    async def _each_sealed(self, model: Model, parts: Document) -> Document:
         sealed = await asyncio.gather(
-            *(self._sealed(cipher, model, part, value) for part, value in parts.items())
+            *(self._sealed(model, part, value) for part, value in parts.items())
         )
         return dict(zip(parts, sealed, strict=True))
 
-    async def _document_sealed(
-        self, cipher: JsonCipher, model: Model, field: str, document: Document
-    ) -> Document:
+    async def _document_sealed(self, model: Model, field: str, document: Document) -> Document:
         given = {
             key: each for key, each in document.items() if not _is_servers_own(model, field, key)
         }
         if not given:
             return document
-        context = current_context()
-        # of its own: a handler may change what it is given
-        answer = await cipher.encrypt(_as_json(given), model, field, context)
-        encrypted = _storable(_checked(answer, given, f"encrypting {model} {field}"), model, field)
-        sealed = marked(given, encrypted, Seal(cipher.name, context))
+        encrypted, seal = await self._encrypted(self.writing, model, field, given)
+        sealed: Document = marked(given, encrypted, seal)
         if field == "metadata":
             _require_plain(model, given, sealed)
         return {key: sealed.get(key, each) for key, each in document.items()}
+
+    async def _encrypted(
+        self, cipher: JsonCipher | None, model: Model, field: str, given: Document
+    ) -> tuple[Document, Seal]:
+        if cipher is None:
+            return given, Seal(PLAIN, {})
+        context = current_context()
+        # a copy: a handler may change what it is given
+        answer = await cipher.encrypt(_as_json(given), model, field, context)
+        encrypted = _checked(answer, given, f"encrypting {model} {field}")
+        return _storable(encrypted, model, field), Seal(cipher.name, context)
 
     async def open(self, model: Model, field: str, value: Any) -> Any:
         """The value as it was before it was sealed. Raises EncryptionFailed."""

@@ -10,11 +10,14 @@ from starlette.authentication import UnauthenticatedUser
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from joinstream.encoding import dumps_for_postgres, loads
 from joinstream.encryption.context import encrypting_for
 from joinstream.encryption.handlers import called
 from joinstream.errors import EncryptionFailed, Unprocessable
 
 HEADER = "x-encryption-context"
+LONGEST_HEADER = 4096
+"""In characters: the context is stored with every value."""
 _FOUND = "joinstream.encryption_context"
 """Where the scope of a request holds the context, once it is known."""
 
@@ -53,20 +56,30 @@ class EncryptionContexts:
             return await handler(user, EncryptionContext(metadata=given))
 
         answer = await called(work(), "The encryption context could not be found")
-        if not isinstance(answer, dict):
+        try:
+            return _as_stored(answer)
+        except TypeError as error:
             raise EncryptionFailed(
-                f"The encryption context handler returned {type(answer).__name__}, not a dict."
-            )
-        return answer
+                f"What the encryption context handler returned {error}."
+            ) from error
 
 
 def _of_header(text: str | None) -> dict[str, Any]:
     if not text:
         return {}
+    if len(text) > LONGEST_HEADER:
+        raise Unprocessable(
+            f"X-Encryption-Context: must have at most {LONGEST_HEADER} characters, got {len(text)}."
+        )
     try:
-        context = orjson.loads(base64.b64decode(text, validate=True))
-    except ValueError:
-        context = None
-    if not isinstance(context, dict):
-        raise Unprocessable("X-Encryption-Context: must be a JSON object in base64.")
-    return context
+        return _as_stored(orjson.loads(base64.b64decode(text, validate=True)))
+    except (ValueError, TypeError):
+        raise Unprocessable("X-Encryption-Context: must be a JSON object in base64.") from None
+
+
+def _as_stored(context: Any) -> dict[str, Any]:
+    """As handlers will get it back from Postgres. Raises TypeError for what is no JSON object."""
+    stored = loads(dumps_for_postgres(context))
+    if not isinstance(stored, dict):
+        raise TypeError("is no JSON object")
+    return stored
