@@ -20,6 +20,7 @@
     ├── LeaseLost                 this worker no longer owns the run it writes for
     ├── Unserializable            a graph's state holds what no checkpoint can
     ├── EncryptionFailed          something stored cannot be encrypted or decrypted
+    │   └── HandlerFailed         because the project's handler failed; it may do better later
     └── RunStopped                raised inside a run to end it
         ├── RunInterrupted        cancel with action interrupt
         ├── RunRolledBack         cancel with action rollback
@@ -131,6 +132,10 @@ class Unserializable(JoinstreamError, TypeError):
 
 class EncryptionFailed(JoinstreamError):
     """Something stored cannot be encrypted or decrypted; the message says what to set right."""
+
+
+class HandlerFailed(EncryptionFailed):
+    """The project's encryption handler raised, or did not answer in time."""
 
 
 class RunStopped(JoinstreamError):

@@ -378,9 +378,10 @@ async def test_a_run_that_cannot_be_decrypted_ends_and_holds_up_no_other(databas
                 kwargs, '{input,text,__encrypted__,2}', '"vault:AAAA"')"""
         )
         fine = await sdk(api).runs.create(None, "echo", input={"text": SECRET})
-    async with running_api(database_uri, config=VAULT, worker=True) as api:
+    async with running_api(database_uri, config=VAULT, worker=True, poll_seconds=0.1) as api:
 
         async def both_ended() -> Any:
+            await expire_the_lease_of(api, lost["run_id"])  # a failing handler is asked again then
             rows = await api.backends.pool.fetch(
                 "select run_id, status, error from runs where ended_at is not null"
             )
@@ -390,6 +391,16 @@ async def test_a_run_that_cannot_be_decrypted_ends_and_holds_up_no_other(databas
         assert ended[fine["run_id"]]["status"] == "success"
         assert ended[lost["run_id"]]["status"] == "error"
         assert ended[lost["run_id"]]["error"]["error"] == "EncryptionFailed"
+        attempts = "select attempt from runs where run_id = $1"
+        assert await api.backends.pool.fetchval(attempts, lost["run_id"]) == 3
+
+
+async def expire_the_lease_of(api: Api, run_id: str) -> None:
+    await api.backends.database.execute(
+        "update runs set lease_until = now() - interval '1 hour' where run_id = $1 "
+        "and status = 'running'",
+        run_id,
+    )
 
 
 async def test_a_run_whose_results_cannot_be_encrypted_ends_with_that(database_uri: str) -> None:
@@ -446,7 +457,7 @@ async def test_a_webhook_that_cannot_be_decrypted_has_failed_and_can_be_sent_aga
             await receiver.wait_for(1)
             await api.backends.database.execute(
                 """update webhook_deliveries
-                set status = 'pending', attempts = 0, next_attempt = now(), payload = $1""",
+                set status = 'pending', attempts = 2, next_attempt = now(), payload = $1""",
                 payload,
             )
 

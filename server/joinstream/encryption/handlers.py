@@ -15,7 +15,7 @@ from langgraph_sdk.encryption import Encryption
 from langgraph_sdk.encryption.types import DecryptResult
 from starlette.exceptions import HTTPException
 
-from joinstream.errors import EncryptionFailed, StartupError
+from joinstream.errors import HandlerFailed, StartupError
 
 T = TypeVar("T")
 Kind = Literal["blob", "json"]
@@ -50,7 +50,7 @@ def plaintext_of(answer: T | DecryptResult[T]) -> T:
 async def called(work: Coroutine[Any, Any, T], what: str) -> T:
     """What a handler answers. `what` names its failure: "A field could not be encrypted".
 
-    Raises EncryptionFailed; a refusal with an HTTP status passes as it is.
+    Raises HandlerFailed; a refusal with an HTTP status passes as it is.
     """
     future = asyncio.run_coroutine_threadsafe(work, _handlers_loop())
     try:
@@ -73,7 +73,7 @@ def _explained(error: Exception, what: str) -> Exception:
     if isinstance(error, HTTPException | AuthRefusal):
         return error
     reason = str(error) or f"no answer in {HANDLER_SECONDS:g} s"
-    return EncryptionFailed(f"{what} by the project's handler: {type(error).__name__}: {reason}")
+    return HandlerFailed(f"{what} by the project's handler: {type(error).__name__}: {reason}")
 
 
 @cache

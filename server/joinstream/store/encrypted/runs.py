@@ -14,12 +14,15 @@ from joinstream.domain.runs import RunStatus
 from joinstream.encoding import dumps, loads
 from joinstream.encryption.context import CONTEXT_KEY, current_context
 from joinstream.encryption.fields import FieldCipher
-from joinstream.errors import EncryptionFailed
+from joinstream.errors import EncryptionFailed, HandlerFailed
 from joinstream.ports.runs import Claimant, Created, Ending, Finished, Result
 from joinstream.store.database import Database
 from joinstream.store.runs import CreationRules, PostgresRuns
 
 log = structlog.get_logger(__name__)
+
+HANDLER_TRIES = 3
+"""How often a run is claimed whose handler fails; there is a lease between two times."""
 
 
 class EncryptedRuns(PostgresRuns):
@@ -146,17 +149,21 @@ class EncryptedRuns(PostgresRuns):
         return created._replace(run=run)
 
     async def _executable(self, claimed: Sequence[Run]) -> list[Run]:
-        """Those that could be opened; the others are ended here, or nobody ever would."""
+        """Those that could be opened. The others are ended here, or nobody ever would.
+
+        A handler that failed is asked again first, when the lease has expired.
+        """
         opened = await asyncio.gather(*map(self._opened, claimed), return_exceptions=True)
         runs: list[Run] = []
         for run, outcome in zip(claimed, opened, strict=True):
             if isinstance(outcome, Run):
                 runs.append(outcome)
-            elif isinstance(outcome, Exception):
-                log.error("a run cannot be decrypted", run_id=run.run_id, exc_info=outcome)
-                await PostgresRuns.finish(self, run, _failed(outcome))
-            else:
+                continue
+            if not isinstance(outcome, Exception):
                 raise outcome
+            log.error("a run cannot be decrypted", run_id=run.run_id, exc_info=outcome)
+            if not isinstance(outcome, HandlerFailed) or run.tries >= HANDLER_TRIES:
+                await PostgresRuns.finish(self, run, _failed(outcome))
         return runs
 
 

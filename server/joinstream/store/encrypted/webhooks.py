@@ -6,9 +6,10 @@ from dataclasses import replace
 import structlog
 
 from joinstream.encryption.fields import FieldCipher, Model
-from joinstream.errors import EncryptionFailed
+from joinstream.errors import EncryptionFailed, HandlerFailed
 from joinstream.ports.webhooks import Attempt, DueWebhook
 from joinstream.store.database import Database
+from joinstream.store.encrypted.runs import HANDLER_TRIES
 from joinstream.store.webhooks import PostgresWebhooks
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,8 @@ class EncryptedWebhooks(PostgresWebhooks):
         self._fields = fields
 
     async def claim(self, limit: int, patience_seconds: float) -> list[DueWebhook]:
-        """Those that cannot be opened have failed, and can be sent again."""
+        """Those that cannot be opened have failed, and can be sent again. A handler that failed is
+        asked again when the webhook is due again."""
         due = await super().claim(limit, patience_seconds)
         opened = await asyncio.gather(*map(self._opened, due))
         return [webhook for webhook in opened if webhook is not None]
@@ -42,6 +44,8 @@ class EncryptedWebhooks(PostgresWebhooks):
             )
         except Exception as error:
             log.error("a webhook cannot be decrypted", run_id=webhook.run_id, exc_info=error)
+            if isinstance(error, HandlerFailed) and webhook.attempts < HANDLER_TRIES:
+                return None
             attempt = Attempt(error=f"{EncryptionFailed.__name__}: {error}")
             await self.settle(webhook, attempt, "failed", None)
             return None
