@@ -1,14 +1,14 @@
 """The API: its use cases, routes and middleware, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, ExceptionHandler
 
 from joinstream.auth.authority import Authority, load_authority
@@ -153,6 +153,6 @@ def _guard(
     return guarded
 
 
-def _behind(guard: Guard | None, routes: list[Route]) -> list[BaseRoute]:
+def _behind(guard: Guard | None, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
     """The routes, and every path there is not, behind the guard; or just as is."""
     return [Mount("", routes=routes, middleware=[Middleware(guard)])] if guard else [*routes]

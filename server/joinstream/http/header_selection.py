@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 SECRET_HEADERS = frozenset({"authorization", "x-api-key", "x-tenant-id", "x-service-key"})
 """Never handed on, whatever is asked for."""
@@ -51,7 +51,7 @@ class HeaderSelection(BaseModel):
         return frozenset(pattern.lower() for pattern in self.includes)
 
 
-def for_graphs(request: Request) -> dict[str, str]:
+def for_graphs(request: HTTPConnection) -> dict[str, str]:
     """What `http.configurable_headers` selects of a request."""
     selection: HeaderSelection = request.app.state.configurable_headers
     return selection.of(request.headers)

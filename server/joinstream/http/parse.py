@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from joinstream.encoding import loads, replace_nul
 from joinstream.errors import PayloadTooLarge, Unprocessable
@@ -99,7 +99,7 @@ def _too_large(limit: int) -> PayloadTooLarge:
     )
 
 
-def path_uuid(request: Request, name: str) -> UUID:
+def path_uuid(request: HTTPConnection, name: str) -> UUID:
     """A UUID from the path. Raises Unprocessable when it is none."""
     text = request.path_params[name]
     try:

@@ -6,6 +6,7 @@ closed, so that a dead connection cannot hold memory.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Protocol
 
 import anyio
 from starlette.responses import Response
@@ -52,16 +53,22 @@ class CutOffs:
         await self._app({**scope, CUT_OFF: cut_off}, receive, send_unless_cut)
 
 
+class OpenStream(Protocol):
+    """What stays open for as long as its client likes."""
+
+    def interrupt(self) -> None: ...
+
+
 class OpenStreams:
     """Every response of this process that stays open; closed together when the server stops."""
 
     def __init__(self) -> None:
-        self._streams: set[StreamingBody] = set()
+        self._streams: set[OpenStream] = set()
 
-    def add(self, stream: "StreamingBody") -> None:
+    def add(self, stream: OpenStream) -> None:
         self._streams.add(stream)
 
-    def remove(self, stream: "StreamingBody") -> None:
+    def remove(self, stream: OpenStream) -> None:
         self._streams.discard(stream)
 
     def __len__(self) -> int:

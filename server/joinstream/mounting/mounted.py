@@ -18,7 +18,7 @@ from langgraph.store.base import BaseStore
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from joinstream.http.errors import UnexpectedErrors
@@ -102,7 +102,7 @@ class Mounted:
         inner = {key: value for key, value in scope.items() if key not in ("app", "router")}
         await self._api(inner, receive, send)
 
-    def _route_of_api(self, scope: Scope) -> Route | None:
+    def _route_of_api(self, scope: Scope) -> Route | WebSocketRoute | None:
         """The API's route for the request, unless the app's own go before it."""
         found = next((route for route in self._api_routes if _fits(route, scope)), None)
         if found is None or found.path in NEVER_SHADOWED:

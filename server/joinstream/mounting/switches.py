@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from joinstream.http import (
     assistants,
     crons,
+    event_socket,
     event_streams,
     items,
     runs,
@@ -25,12 +26,12 @@ class ApiRoutes:
     """`open` to everybody, and `guarded` by whatever auth there is."""
 
     open: list[Route]
-    guarded: list[Route]
+    guarded: list[Route | WebSocketRoute]
 
 
 def api_routes(config: HttpConfig) -> ApiRoutes:
     """What a server of this configuration answers."""
-    guarded: list[Route] = []
+    guarded: list[Route | WebSocketRoute] = []
     if not config.disable_assistants:
         guarded += assistants.routes
     if not config.disable_threads:
@@ -38,7 +39,7 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
     if not config.disable_runs:
         guarded += [*crons.routes, *set_aside.routes, *runs.routes, *thread_stream.routes]
         if not config.disable_event_streaming:
-            guarded += event_streams.routes
+            guarded += [*event_streams.routes, *event_socket.routes]
     if not config.disable_store:
         guarded += items.routes
     if not config.disable_webhooks:

@@ -19,7 +19,7 @@ from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.access import Access
 from joinstream.ports.runs import RunStore
 from joinstream.ports.threads import ThreadStore
-from joinstream.streams.join import Gap, Heartbeat, follow
+from joinstream.streams.join import Cursor, Gap, Heartbeat, Now, follow
 
 _MOST_NOTES = 10_000
 _LONG_AGO = timedelta(seconds=3)
@@ -46,9 +46,10 @@ class ThreadEvents:
     heartbeat_seconds: float = 5.0
     _told_to_watchers: dict[UUID, None] = field(default_factory=dict)
 
-    async def open(self, thread_id: ThreadId) -> "EventStream":
+    async def open(self, thread_id: ThreadId, *, from_now: bool = False) -> "EventStream":
         """Follow a thread, which may be one that a first run has yet to create.
 
+        From the start of its log, or `from_now` on.
         Raises NotFound for what the caller may not see; who may see but some threads, sees only
         those that are there.
         """
@@ -62,7 +63,8 @@ class ThreadEvents:
                 top = await self.events.top(thread_id)
             except ConnectionError:
                 top = None
-            return EventStream(self, thread_id, top, subscription, stack.pop_all())
+            cursor: Cursor = Now(top) if from_now else "start"
+            return EventStream(self, thread_id, top, cursor, subscription, stack.pop_all())
 
     def notes(self, run_id: UUID) -> bool:
         """Note that a watcher learns of a run's completion; whether one has before."""
@@ -91,12 +93,14 @@ class EventStream:
         parts: ThreadEvents,
         thread_id: ThreadId,
         top: EventId | None,
+        cursor: Cursor,
         subscription: Subscription,
         stack: AsyncExitStack,
     ) -> None:
         self.top = top
         self._parts = parts
         self._thread_id = thread_id
+        self._cursor = cursor
         self._subscription = subscription
         self._stack = stack
         self._timeline = Timeline(replays=True)
@@ -131,7 +135,7 @@ class EventStream:
     async def items(self) -> AsyncIterator[EventItem]:
         """What happens on the thread, without an end."""
         timeline = self._timeline
-        if self.top is None:
+        if self.top is None or self._cursor != "start":
             yield await self._settle()
             yield CaughtUp()
         async for item in follow(
@@ -139,7 +143,7 @@ class EventStream:
             self._subscription,
             stream=self._thread_id,
             run_id=None,
-            cursor="start",
+            cursor=self._cursor,
             has_ended=self._note_the_time,
             heartbeat=self._parts.heartbeat_seconds,
         ):

@@ -69,6 +69,11 @@ class CorsConfig(BaseModel):
     expose_headers: tuple[str, ...] = ()
     max_age: int = 600
 
+    def matches(self, origin: str) -> bool:
+        """Whether the expression allows the origin."""
+        expression = self.allow_origin_regex
+        return expression is not None and re.fullmatch(expression, origin) is not None
+
 
 class Storage(Section):
     """Postgres keeps everything that must not be lost; Redis carries events and wake-ups."""
