@@ -291,3 +291,83 @@ async def test_joining_such_a_run_by_its_own_path_gives_classic_events(
     )
     names = [name.partition("|")[0] for name in classic_names_of(await collect(wanted))]
     assert set(names) == {"metadata", "updates", "end"}
+
+
+async def test_the_tree_of_a_run_has_its_graphs(http: httpx.AsyncClient) -> None:
+    thread_id, run_id = await start(http, "research", {"question": "why"})
+    async with watching(http, thread_id, "lifecycle") as events:
+        await events.to_the_end()
+    for params in ({}, {"run_id": run_id}):
+        root = (await command(http, thread_id, "agent.getTree", **params))["result"]["tree"]
+        assert (root["graph_name"], root["status"], root["namespace"]) == (
+            "research",
+            "completed",
+            [],
+        )
+        (child,) = root["children"]
+        assert (child["graph_name"], child["status"]) == ("investigate", "completed")
+        assert [leaf["graph_name"] for leaf in child["children"]] == ["summarise"]
+    unknown = await command(http, thread_id, "agent.getTree", run_id=str(uuid4()))
+    assert unknown["error"] == "no_such_run"
+
+
+async def test_the_state_is_read_and_forked_by_command(http: httpx.AsyncClient) -> None:
+    thread_id, _ = await start(http, "counter", {"steps": 2})
+    async with watching(http, thread_id, "lifecycle") as events:
+        await events.to_the_end()
+    got = (await command(http, thread_id, "state.get", namespace=[], keys=["count"]))["result"]
+    assert got["values"] == {"count": 2}
+    asked = await command(http, thread_id, "state.listCheckpoints", limit=3)
+    checkpoints = asked["result"]["checkpoints"]
+    assert [saved["step"] for saved in checkpoints] == [2, 1, 0]
+    assert checkpoints[0]["id"] == got["checkpoint"]["id"]
+    fork = await command(http, thread_id, "state.fork", checkpoint_id=checkpoints[1]["id"])
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    assert names_of(seen)[-1] == f"synth:{fork['result']['run_id']}:lc||completed"
+    assert of_method(seen, "values")[-1]["count"] == 2
+
+
+async def test_classic_runs_show_as_well(deployment: Deployment) -> None:
+    thread_id = str((await deployment.client.threads.create())["thread_id"])
+    async with watching(deployment.http, thread_id) as events:
+        given: Any = {"messages": [{"role": "user", "content": "hi there"}]}
+        for mode in ("messages-tuple", "messages"):
+            modes: Any = ["values", "updates", "custom", "tasks", mode]
+            run = deployment.client.runs.stream(thread_id, "chat", input=given, stream_mode=modes)
+            await collect(run)
+            seen = await events.to_the_end()
+            assert lifecycle_of(seen[0]) == "running"
+            assert of_method(seen, "values")[-1]["messages"][-1]["content"] == "You said: hi there"
+            assert [e["params"]["node"] for e in seen if e["method"] == "updates"] == ["answer"]
+            parts = of_method(seen, "messages")
+            assert (parts[0]["event"], parts[-1]["event"]) == ("message-start", "message-finish")
+            text = "".join(part["delta"]["text"] for part in parts if "delta" in part)
+            assert text == parts[-2]["content"]["text"] == "You said: hi there"
+            assert len(set(names_of(seen))) == len(seen)
+
+
+async def test_a_classic_run_that_asks_is_answered_by_command(deployment: Deployment) -> None:
+    thread_id = str((await deployment.client.threads.create())["thread_id"])
+    async with watching(deployment.http, thread_id) as events:
+        await deployment.client.runs.wait(thread_id, "approval", input={"topic": "rain"})
+        *_, question, end = await events.to_the_end()
+        assert lifecycle_of(end) == "interrupted"
+        await command(
+            deployment.http,
+            thread_id,
+            "input.respond",
+            responses=[
+                {"interrupt_id": question["params"]["data"]["interrupt_id"], "response": "yes"}
+            ],
+        )
+        assert of_method(await events.to_the_end(), "values")[-1]["published"] is True
+
+
+async def test_a_state_that_is_set_by_hand_shows_too(deployment: Deployment) -> None:
+    thread_id, _ = await start(deployment.http, "echo", {"text": "hi"})
+    async with watching(deployment.http, thread_id, "values", "lifecycle") as events:
+        await events.to_the_end()
+        await deployment.client.threads.update_state(thread_id, {"text": "new"})
+        changed = await events.next()
+    assert (changed["method"], changed["params"]["data"]) == ("values", {"text": "new"})

@@ -1,15 +1,26 @@
 """Commands of the event-streaming protocol: from their params to a use case, and to the answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from joinstream.domain.ids import ThreadId
-from joinstream.errors import RequestError, Unprocessable
+from joinstream.domain.ids import RunId, ThreadId
+from joinstream.domain.state_view import StateView
+from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.http.parse import validated
-from joinstream.http.schemas.event_streams import CancelRun, CommandIn, Respond, StartRun
+from joinstream.http.schemas.event_streams import (
+    CancelRun,
+    CommandIn,
+    Fork,
+    GetState,
+    GetTree,
+    ListCheckpoints,
+    Respond,
+    StartRun,
+)
 from joinstream.services import Services
 from joinstream.services.thread_commands import CommandRefused
+from joinstream.services.thread_states import HistoryQuery
 
 Answer = dict[str, Any]
 
@@ -59,12 +70,69 @@ class Commands:
         run = await self.services.thread_commands.cancel(self.thread_id, wanted)
         return {"run_id": run.run_id}
 
+    async def tree(self, params: dict[str, Any]) -> Answer:
+        run_id = validated(params, GetTree).run_id
+        if run_id is None:
+            run = await self.services.thread_commands.newest_run(self.thread_id)
+        else:
+            try:
+                run = await self.services.runs.get(self.thread_id, RunId(run_id))
+            except NotFound as error:
+                raise CommandRefused("no_such_run", error.detail) from None
+        return {"tree": await self.services.thread_events.tree(self.thread_id, run)}
+
+    async def state(self, params: dict[str, Any]) -> Answer:
+        asked = validated(params, GetState)
+        checkpoint = _checkpoint(asked.namespace)
+        state = await self.services.thread_states.get(self.thread_id, checkpoint, subgraphs=False)
+        values = state["values"]
+        if asked.keys is not None and isinstance(values, dict):
+            values = {key: values[key] for key in asked.keys if key in values}
+        found: Answer = {"values": values}
+        if (checkpoint_id := state["checkpoint_id"]) is not None:
+            found["checkpoint"] = {"id": checkpoint_id, "ns": "|".join(asked.namespace)}
+        return found
+
+    async def checkpoints(self, params: dict[str, Any]) -> Answer:
+        asked = validated(params, ListCheckpoints)
+        query = HistoryQuery(
+            limit=asked.limit,
+            checkpoint=_checkpoint(asked.namespace),
+            before={"checkpoint_id": asked.before} if asked.before else {},
+        )
+        states = await self.services.thread_states.history(self.thread_id, query)
+        return {"checkpoints": [_summary(state) for state in states]}
+
+    async def fork(self, params: dict[str, Any]) -> Answer:
+        asked = validated(params, Fork)
+        run = await self.services.thread_commands.fork(
+            self.thread_id, asked.checkpoint_id, asked.request(), self.headers
+        )
+        return {"run_id": run.run_id, "thread_id": run.thread_id}
+
 
 _HANDLERS: dict[str, Callable[[Commands, dict[str, Any]], Awaitable[Answer]]] = {
     "run.start": Commands.start,
     "run.cancel": Commands.cancel,
     "input.respond": Commands.respond,
+    "agent.getTree": Commands.tree,
+    "state.get": Commands.state,
+    "state.listCheckpoints": Commands.checkpoints,
+    "state.fork": Commands.fork,
 }
+
+
+def _checkpoint(namespace: Sequence[str]) -> dict[str, str]:
+    return {"checkpoint_ns": "|".join(namespace)} if namespace else {}
+
+
+def _summary(state: StateView) -> Answer:
+    return {
+        "id": state["checkpoint_id"],
+        "timestamp": state["created_at"],
+        "step": state["metadata"].get("step"),
+        "metadata": state["metadata"],
+    }
 
 
 def succeeded(command_id: int, result: Answer, seq: int) -> Answer:

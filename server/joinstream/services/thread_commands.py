@@ -122,6 +122,21 @@ class ThreadCommands:
             raise CommandRefused("no_such_run", error.detail) from None
         return run
 
+    async def fork(
+        self,
+        thread_id: ThreadId,
+        checkpoint_id: str,
+        request: RunRequest,
+        headers: Mapping[str, str],
+    ) -> Run:
+        """Start a run of the thread's assistant from one of the thread's checkpoints."""
+        thread = await self.threads.get(thread_id)
+        forking = replace(
+            request, assistant=_assistant_of(thread), checkpoint={"checkpoint_id": checkpoint_id}
+        )
+        new = await self.creation.prepare(thread_id, forking, headers)
+        return (await self.creation.create(new)).run
+
     async def newest_run(self, thread_id: ThreadId) -> Run:
         """Raises NotFound without the thread, CommandRefused without a run."""
         await self.threads.get(thread_id)
@@ -186,4 +201,8 @@ def _not_asked(unknown: Iterable[str], asked: Sequence[str]) -> CommandRefused:
 
 
 def _assistant_of(thread: Thread) -> str:
-    return str(thread.metadata.get("assistant_id") or thread.graph_id)
+    """Whose runs the thread has had. Raises CommandRefused when there were none."""
+    assistant = thread.metadata.get("assistant_id") or thread.graph_id
+    if assistant is None:
+        raise CommandRefused("no_such_run", "The thread has had no run yet.")
+    return str(assistant)

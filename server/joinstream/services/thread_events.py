@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from joinstream.domain.events import EventId, FrameBatch
@@ -15,6 +16,7 @@ from joinstream.errors import NotFound
 from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import seq_of
 from joinstream.event_streaming.timeline import Timeline, Told
+from joinstream.event_streaming.tree import AgentTree
 from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.access import Access
 from joinstream.ports.runs import RunStore
@@ -65,6 +67,19 @@ class ThreadEvents:
                 top = None
             cursor: Cursor = Now(top) if from_now else "start"
             return EventStream(self, thread_id, top, cursor, subscription, stack.pop_all())
+
+    async def tree(self, thread_id: ThreadId, run: Run) -> dict[str, Any]:
+        """Which graphs take part in a run, as far as the log tells: of a classic run its own."""
+        thread = await self.threads.get(thread_id, None)
+        asks = bool(thread and thread.interrupts)
+        tree, after = AgentTree(run.run_id, run.graph_id, run.status, asks=asks), None
+        while True:
+            page = await self.events.read(thread_id, after)
+            for frame in page.frames:
+                tree.read(frame)
+            if not page.more:
+                return tree.root
+            after = page.frames[-1].id
 
     def notes(self, run_id: UUID) -> bool:
         """Note that a watcher learns of a run's completion; whether one has before."""
@@ -178,7 +193,8 @@ class EventStream:
         if newest is None:
             return list(timeline.let_go(stale=False))
         self._ended_long_ago = newest.ended_at is not None and _is_long_ago(newest.ended_at)
-        told = list(timeline.let_go(stale=not is_terminal(newest.status)))
+        has_begun_since = timeline.last is not None and newest.epoch > timeline.last.epoch
+        told = list(timeline.let_go(stale=has_begun_since or not is_terminal(newest.status)))
         if not is_terminal(newest.status):
             self._awaited = newest.run_id
         elif newest.started_at is None:

@@ -9,7 +9,7 @@ from joinstream.domain.run_request import RunRequest
 from joinstream.domain.runs import MultitaskStrategy
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.event_streaming.filters import CHANNELS, ChannelFilter, is_channel
-from joinstream.http.schemas.base import Body, Config, Context, Id, Metadata, Object
+from joinstream.http.schemas.base import Body, Config, Context, Id, Limit, Metadata, Object
 from joinstream.http.schemas.runs import KeyAndValue, SendTo
 
 CLASSIC_MODES: tuple[StreamMode, ...] = ("values", "updates", "custom", "tasks")
@@ -124,6 +124,38 @@ class CancelRun(Body):
 
     def run(self) -> RunId | None:
         return RunId(self.run_id) if self.run_id else None
+
+
+class GetTree(Body):
+    """Params of `agent.getTree`: a run, or none for the newest."""
+
+    run_id: Id | None = None
+
+
+class GetState(Body):
+    """Params of `state.get`: of which graph, and which keys; none named: all."""
+
+    namespace: list[str] = Field(default_factory=list)
+    keys: list[str] | None = None
+
+
+class ListCheckpoints(Body):
+    """Params of `state.listCheckpoints`; `before` is the id of a checkpoint."""
+
+    namespace: list[str] = Field(default_factory=list)
+    limit: Limit = 10
+    before: str | None = None
+
+
+class Fork(Body):
+    """Params of `state.fork`."""
+
+    checkpoint_id: Annotated[str, Field(min_length=1)]
+    input: Any = None
+    config: Config = Field(default_factory=dict)
+
+    def request(self) -> RunRequest:
+        return _request(assistant="", input=self.input, config=self.config)
 
 
 class CommandAnswer(Body):

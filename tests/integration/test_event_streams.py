@@ -1,0 +1,102 @@
+"""A thread's events over a log that has lost its beginning, and over rows whose end nobody told."""
+
+import json
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from websockets.asyncio.client import connect
+
+from joinstream.domain.events import EventId, Frame, FrameKind
+from joinstream.event_streaming.sequence import seq_of
+from joinstream.ports import Retention
+from joinstream.streams.codec import sse_bytes
+from tests.support.api import Api, running_api
+from tests.support.event_streams import lifecycle_of, watching
+from tests.support.postgres import PostgresForTests
+
+MORE_THAN_A_LOG_HOLDS = 10_500
+EPOCH = 1_763_692_645_001
+
+
+@pytest.fixture(scope="module")
+async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
+    uri = await postgres.fresh_database()
+    async with running_api(uri, over_tcp=True, heartbeat_seconds=0.2) as running:
+        yield running
+    await postgres.drop_database(uri)
+
+
+async def write(api: Api, thread_id: str, count: int) -> None:
+    """Custom events of a run that still executes, as many."""
+    run_id = uuid4()
+    frames = [
+        Frame(
+            EventId(EPOCH, k),
+            EventId(EPOCH, k - 1) if k else None,
+            run_id,
+            FrameKind.EVENT if k else FrameKind.METADATA,
+            "custom",
+            0,
+            sse_bytes("custom", b"%d" % k, EventId(EPOCH, k)),
+        )
+        for k in range(count)
+    ]
+    for at in range(0, count, 500):
+        await api.backends.bus.events.append(
+            UUID(thread_id), frames[at : at + 500], Retention(60.0)
+        )
+
+
+async def test_who_comes_back_to_a_log_that_was_cut_is_told(api: Api) -> None:
+    thread_id = str(uuid4())
+    await write(api, thread_id, MORE_THAN_A_LOG_HOLDS)
+    since = seq_of(EventId(EPOCH, 5))
+    async with watching(api.http, thread_id, "custom", since=since) as events:
+        gap, first = await events.next(), await events.next()
+    assert (gap["type"], gap["id"], gap["error"], gap["since"]) == (
+        "error",
+        None,
+        "resume_gap",
+        since,
+    )
+    assert gap["min_available_seq"] == first["seq"]
+    async with watching(api.http, thread_id, "custom") as events:
+        assert (await events.next())["seq"] == first["seq"], "nothing asked for is missing"
+    async with watching(api.http, thread_id, "custom", since=first["seq"]) as events:
+        assert (await events.next())["seq"] == first["seq"] + 1
+
+
+async def test_a_log_that_is_gone_is_a_gap_to_who_comes_back(api: Api) -> None:
+    async with watching(api.http, str(uuid4()), "custom", since=17) as events:
+        gap = await events.next()
+    assert (gap["error"], gap["min_available_seq"]) == ("resume_gap", None)
+
+
+async def test_a_socket_answers_a_reconnection_over_a_gap_with_an_error(api: Api) -> None:
+    thread_id = str(uuid4())
+    await write(api, thread_id, MORE_THAN_A_LOG_HOLDS)
+    url = str(api.http.base_url.copy_with(scheme="ws")).rstrip("/")
+    params = {"channels": ["custom"], "since": seq_of(EventId(EPOCH, 5))}
+    command = {"id": 1, "method": "subscription.reconnect", "params": params}
+    async with connect(f"{url}/threads/{thread_id}/stream/events") as socket:
+        await socket.send(json.dumps(command))
+        answer = json.loads(await socket.recv())
+    assert (answer["type"], answer["id"], answer["error"]) == ("error", 1, "resume_gap")
+
+
+async def test_an_end_that_nobody_announced_is_told_from_the_row(api: Api) -> None:
+    """Its worker died between the commit and the announcement; here, nobody ever announces."""
+    thread_id = str((await api.client.threads.create())["thread_id"])
+    run = await api.client.runs.create(thread_id, "echo", input={"text": "hi"})
+    async with watching(api.http, thread_id, "lifecycle") as events:
+        await api.backends.database.execute(
+            "update runs set status = 'error', started_at = now(), ended_at = now(),"
+            """ error = '{"error": "ValueError", "message": "no"}' where run_id = $1""",
+            UUID(run["run_id"]),
+        )
+        await api.backends.bus.events.nudge(UUID(thread_id))
+        end = await events.next()
+    assert lifecycle_of(end) == "failed"
+    assert end["params"]["data"]["error"] == "no"
+    assert end["event_id"] == f"synth:{run['run_id']}:lc||failed"
