@@ -9,7 +9,7 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 
 # npm leaves a list of what it has installed.
-NODE_MODULES := $(patsubst %,%/node_modules/.package-lock.json, tests/javascript examples/web/plain examples/web/chat)
+NODE_MODULES := $(patsubst %,%/node_modules/.package-lock.json, tests/javascript tests/browser/newest_hook examples/web/plain examples/web/chat)
 
 .PHONY: setup dev test conformance contract check bench redis browser
 

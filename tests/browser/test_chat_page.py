@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import built_page, new_page
+from tests.support.browser import EXAMPLES, built_page, new_page
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
 from tests.support.server import Deployment
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built_page("chat", tmp_path_factory.mktemp("chat")) as url:
+    with built_page(EXAMPLES / "chat", tmp_path_factory.mktemp("chat")) as url:
         yield url
 
 

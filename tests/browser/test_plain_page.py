@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import built_page
+from tests.support.browser import EXAMPLES, built_page
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
 from tests.support.server import Deployment
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built_page("plain", tmp_path_factory.mktemp("plain")) as url:
+    with built_page(EXAMPLES / "plain", tmp_path_factory.mktemp("plain")) as url:
         yield url
 
 

@@ -56,11 +56,10 @@ async def new_page(browser: Browser) -> AsyncIterator[Page]:
 
 
 @contextmanager
-def built_page(name: str, folder: Path) -> Iterator[str]:
-    """Build an example with its own command, and serve it. Gives its address."""
-    example = EXAMPLES / name
-    npm = needs("npm", example)
-    subprocess.run([npm, "run", "build", "--", "--outDir", str(folder)], cwd=example, check=True)
+def built_page(page: Path, folder: Path, **environment: str) -> Iterator[str]:
+    """Build a page with its own command, into a folder, and serve it. Gives its address."""
+    build = [needs("npm", page), "run", "build", "--", "--outDir", str(folder)]
+    subprocess.run(build, cwd=page, env={**os.environ, **environment}, check=True)
     handler = partial(_Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,0 +1,142 @@
+"""`useStream` of `@langchain/react`, which speaks the event-streaming protocol and nothing else.
+
+It brings client 1.11.0. What depends on the client's version is tested on the newest one too.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.browser import built_page
+from tests.support.cutting_proxy import cutting_proxy
+from tests.support.gates import Essay
+from tests.support.server import Deployment
+
+pytestmark = pytest.mark.timeout(120)
+
+
+PAGE = Path(__file__).parent / "newest_hook"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with built_page(PAGE, tmp_path_factory.mktemp("hook")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def address_on_newest_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with built_page(PAGE, tmp_path_factory.mktemp("newest"), NEWEST_CLIENT="1") as url:
+        yield url
+
+
+async def ask(page: Page, essay: Essay, button: str = "Write") -> None:
+    await page.get_by_label("Topic").fill(essay.topic)
+    await page.get_by_role("button", name=button).click()
+    essay.begin_reading()
+    await expect(page.locator("output")).to_have_text("1 of 2 books")
+
+
+async def open_and_ask(page: Page, address: str, api: str, essay: Essay, **query: str) -> None:
+    await page.goto(f"{address}?{urlencode({'api': api.rstrip('/'), **query})}")
+    await ask(page, essay)
+
+
+async def assert_conversation(page: Page, *texts: str) -> None:
+    await expect(page.locator("article p")).to_have_text([text.strip() for text in texts])
+
+
+async def assert_finished(page: Page, essay: Essay, *before: str) -> None:
+    essay.let_it_be_finished()
+    await expect(page.locator("output")).to_have_text("over")
+    await assert_conversation(page, *before, essay.topic, essay.text)
+
+
+def thread_of(page: Page) -> str:
+    return parse_qs(urlsplit(page.url).query)["thread"][0]
+
+
+async def test_text_appears_word_by_word_and_progress_is_heard(
+    page: Page, address: str, server: Deployment, essay: Essay, another_essay: Essay
+) -> None:
+    await open_and_ask(page, address, str(server.http.base_url), essay)
+    for count in (1, 2, 3):
+        await assert_conversation(page, essay.topic, essay.allow_words(count))
+    await expect(page.locator("output")).to_have_text("Writing")
+    await assert_finished(page, essay)
+    await ask(page, another_essay)
+    await assert_finished(page, another_essay, essay.topic, essay.text)
+
+
+@pytest.mark.parametrize("client", ["address", "address_on_newest_client"])
+async def test_a_reload_loses_nothing_and_doubles_nothing(
+    page: Page, request: pytest.FixtureRequest, client: str, server: Deployment, essay: Essay
+) -> None:
+    address = request.getfixturevalue(client)
+    await open_and_ask(page, address, str(server.http.base_url), essay)
+    so_far = essay.allow_words(5)
+    await assert_conversation(page, essay.topic, so_far)
+    await page.reload()
+    await assert_conversation(page, essay.topic, so_far)
+    await expect(page.locator("output")).to_have_text("Writing")
+    await assert_conversation(page, essay.topic, essay.allow_words(8))
+    await assert_finished(page, essay)
+    await page.reload()
+    await assert_finished(page, essay)
+
+
+async def test_stop_stops_the_run_on_the_server(
+    page: Page, address: str, server: Deployment, essay: Essay
+) -> None:
+    await open_and_ask(page, address, str(server.http.base_url), essay)
+    await assert_conversation(page, essay.topic, essay.allow_words(4))
+    async with page.expect_response("**/cancel*") as cancelled:
+        await page.get_by_role("button", name="Stop").click()
+    assert (await cancelled.value).ok
+    [run] = await server.client.runs.list(thread_of(page))
+    await server.client.runs.join(run["thread_id"], run["run_id"])
+    run = await server.client.runs.get(run["thread_id"], run["run_id"])
+    assert run["status"] == "interrupted"
+    await expect(page.locator("output")).to_have_text("over")
+
+
+async def test_a_lost_connection_costs_nothing(
+    page: Page, address: str, server: Deployment, essay: Essay
+) -> None:
+    async with cutting_proxy(str(server.http.base_url)) as proxy:
+        await open_and_ask(page, address, proxy.url, essay)
+        await assert_conversation(page, essay.topic, essay.allow_words(3))
+        proxy.cut()
+        await assert_conversation(page, essay.topic, essay.allow_words(9))
+        await assert_finished(page, essay)
+
+
+async def test_a_question_of_the_graph_is_answered_also_after_a_reload(
+    page: Page, address: str, server: Deployment, essay: Essay
+) -> None:
+    await open_and_ask(page, address, str(server.http.base_url), essay, ask="1")
+    essay.let_it_be_finished()
+    asked = page.get_by_text(f"All books are read. Shall I write about {essay.topic}?")
+    await expect(asked).to_be_visible()
+    await page.reload()
+    await expect(asked).to_be_visible()
+    await page.get_by_role("button", name="Yes").click()
+    await expect(asked).to_be_hidden()
+    await assert_finished(page, essay)
+
+
+async def test_another_question_may_be_asked_instead(
+    page: Page,
+    address_on_newest_client: str,
+    server: Deployment,
+    essay: Essay,
+    another_essay: Essay,
+) -> None:
+    """Client 1.11.0 goes back to a state that still has the first question."""
+    await open_and_ask(page, address_on_newest_client, str(server.http.base_url), essay)
+    await assert_finished(page, essay)
+    await ask(page, another_essay, "Ask this instead")
+    await assert_finished(page, another_essay)
