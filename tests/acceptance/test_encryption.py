@@ -8,6 +8,7 @@ import asyncpg
 from langgraph_sdk import get_client
 
 from tests.support.api import VAULT
+from tests.support.commands import run
 from tests.support.redis import RedisServer
 from tests.support.secrecy import rows_with
 from tests.support.server import READY_API, ApiProcess
@@ -40,5 +41,11 @@ async def test_a_worker_process_executes_what_the_api_has_encrypted_for_a_tenant
             assert await rows_with(pool, SECRET) == []
             stored = await pool.fetchval('select "values"::text from threads')
             assert json.loads(stored)["text"]["__encrypted__"][1] == {"tenant": "red"}
+        services = {"DATABASE_URI": database_uri, "REDIS_URI": redis_server.url}
+        ended = run("doctor", environment=services)
+        assert ended.returncode == 1
+        assert "name the JSON handlers under" in " ".join(ended.stdout.split())
+        ended = run("doctor", "--config", str(VAULT), environment=services)
+        assert (ended.returncode, "encrypted by custom" in ended.stdout) == (0, True)
     finally:
         await server.stop()

@@ -17,13 +17,16 @@ from rich.table import Table
 from joinstream import __version__
 from joinstream.backends import database_uri, redis_connections
 from joinstream.cli.storage import LOG_NAMES, logs_due
+from joinstream.encryption.configured import Ciphers, configured_ciphers
 from joinstream.errors import StartupError
 from joinstream.mounting.config import http_config
 from joinstream.mounting.custom_app import load_custom_app
 from joinstream.processes.preparation import read_settings
 from joinstream.project import load_project
 from joinstream.settings import Settings, load_settings
+from joinstream.store.database import Database
 from joinstream.store.embedded.binaries import find_binaries
+from joinstream.store.encrypted.check import require_readable
 from joinstream.store.migrate import pending
 from joinstream.store.pool import create_pool
 from joinstream.store.storage import StorageReport
@@ -61,8 +64,9 @@ async def _findings(config: Path) -> AsyncIterator[Finding]:
         yield Finding("settings", "cannot be used", str(error))
         return
     yield Finding("settings", "fine")
-    yield _project(config, settings)
-    async for finding in _postgres(settings):
+    project, ciphers = _project(config, settings)
+    yield project
+    async for finding in _postgres(settings, ciphers):
         yield finding
     yield await _redis(settings)
 
@@ -74,16 +78,18 @@ def _python() -> Finding:
     return Finding("Python", state)
 
 
-def _project(config: Path, settings: Settings) -> Finding:
+def _project(config: Path, settings: Settings) -> tuple[Finding, Ciphers | None]:
+    """Also what encrypts; None when it cannot be loaded."""
     try:
         project = load_project(config)
         load_custom_app(http_config(project.config).app, project, settings.mount_prefix)
+        ciphers = configured_ciphers(settings, project)
     except StartupError as error:
-        return Finding("project", "cannot be loaded", str(error))
-    return Finding("project", f"{config}: {', '.join(project.graph_ids)}")
+        return Finding("project", "cannot be loaded", str(error)), None
+    return Finding("project", f"{config}: {', '.join(project.graph_ids)}"), ciphers
 
 
-async def _postgres(settings: Settings) -> AsyncIterator[Finding]:
+async def _postgres(settings: Settings, ciphers: Ciphers | None) -> AsyncIterator[Finding]:
     if settings.database_uri is None:
         yield _embedded_postgres()
         return
@@ -106,12 +112,28 @@ async def _postgres(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("Postgres", state, "Run `joinstream migrate`.")
             return
         yield Finding("Postgres", f"{version}, migrated")
+        if ciphers is not None:
+            yield await _encryption(pool, ciphers)
         yield await _sizes(pool)
         yield await _due(pool, settings)
     except StartupError as error:
         yield Finding("Postgres", "cannot be used", str(error))
     finally:
         await pool.close()
+
+
+async def _encryption(pool: asyncpg.Pool, ciphers: Ciphers) -> Finding:
+    writing = ciphers.fields.writing if ciphers.fields else None
+    state = (
+        f"JSON fields are encrypted by {writing.name}"
+        if writing
+        else "no JSON fields are encrypted"
+    )
+    try:
+        await require_readable(Database(pool), ciphers.fields)
+    except StartupError as error:
+        return Finding("encryption", state, str(error))
+    return Finding("encryption", state)
 
 
 async def _sizes(pool: asyncpg.Pool) -> Finding:

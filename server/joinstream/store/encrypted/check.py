@@ -13,15 +13,16 @@ _KNOWN_TEXT = "joinstream"
 
 
 async def check_ciphers(database: Database, fields: FieldCipher | None) -> None:
-    """Note which cipher encrypts here from now on.
-
-    Raises StartupError when fields in the database were encrypted by a cipher, or with a key, that
-    is not configured.
-    """
+    """Note which cipher encrypts here from now on. Raises what `require_readable` raises."""
     writing = fields.writing if fields else None
     if writing is not None:
         proof = writing.sealed(_KNOWN_TEXT) if isinstance(writing, AesJsonCipher) else None
         await database.execute(_QUERIES["add"], writing.name, proof)
+    await require_readable(database, fields)
+
+
+async def require_readable(database: Database, fields: FieldCipher | None) -> None:
+    """Raises StartupError for fields that a cipher or a key encrypted which is not configured."""
     for name, proof in await database.fetch(_QUERIES["known"]):
         cipher = fields.reading.get(name) if fields else None
         if cipher is None:
