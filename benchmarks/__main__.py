@@ -12,7 +12,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks import checkpoints, joiners, latency, scale, startup, tokens, waits
+from benchmarks import checkpoints, joiners, latency, readers, scale, startup, tokens, waits
 from benchmarks.support.lab import Lab, open_lab
 from benchmarks.support.measurement import Measurement, Mode
 from benchmarks.support.report import print_table, store
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Lab], AsyncIterator[Measurement]]] = {
     "waits": waits.run,
     "tokens": tokens.run,
     "joiners": joiners.run,
+    "readers": readers.run,
     "startup": startup.run,
     "checkpoints": checkpoints.run,
     "scale": scale.run,

@@ -48,13 +48,13 @@ async def _floor(pace: Pace) -> float:
 async def _cpu_of_run(server: Server, pace: Pace, joiners: int) -> CpuUse:
     async with connections(server.port, joiners + 1) as [control, *readers]:
         before = server.cpu()
-        path = await _start_run(control, pace, LEAD_IN_SECONDS if joiners else 0.0)
+        path = await start_run(control, pace, LEAD_IN_SECONDS if joiners else 0.0)
         await asyncio.gather(*(_read_all(connection, f"{path}/stream") for connection in readers))
         await _until_over(control, path)
         return server.cpu().since(before)
 
 
-async def _start_run(connection: Connection, pace: Pace, lead_in: float) -> str:
+async def start_run(connection: Connection, pace: Pace, lead_in: float) -> str:
     """Its path. The first event comes after `lead_in` seconds, in which readers can join."""
     thread = await connection.post("/threads", {})
     runs = f"/threads/{thread['thread_id']}/runs"

@@ -3,11 +3,14 @@
 in   {"events": 2500, "rate": 500, "burst": 100, "lead_in": 1.0}
 out  the same
 
+Each tells when it was `sent_at`, by the machine's clock.
+
 `rate` is the mean per second, 0 for no pace; `burst` events come at a time. `lead_in` is the pause
 before the first event in seconds, for readers to join. Only `events` must be given.
 """
 
 import asyncio
+import time
 from typing import Required
 
 from langgraph.config import get_stream_writer
@@ -34,7 +37,7 @@ async def work(state: State) -> State:
         if done % burst == 0:
             due = began + done / rate if rate else 0.0
             await asyncio.sleep(max(0.0, due - loop.time()))
-        write({"done": done, "total": total, "note": NOTE})
+        write({"done": done, "total": total, "note": NOTE, "sent_at": time.time()})
     return {"events": total}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -70,7 +71,7 @@ class _FanOut:
 
 
 def _frame(number: int, total: int) -> bytes:
-    data = f'{{"done":{number},"total":{total},"note":"{NOTE}"}}'
+    data = f'{{"done":{number},"total":{total},"note":"{NOTE}","sent_at":{time.time()}}}'
     return f"event: custom\ndata: {data}\nid: 1-{number}\n\n".encode()
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from joinstream.domain.ids import ThreadId
+from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction
@@ -13,6 +13,7 @@ from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.runs import RunStore
 from joinstream.services.run_creation import RunCreation
 from joinstream.services.runs import Runs
+from joinstream.services.shared_looks import SharedLooks
 from joinstream.services.waiting import PATIENCE_SECONDS, telling_position
 from joinstream.streams.join import Cursor, StreamItem, follow, now_in
 
@@ -44,6 +45,10 @@ class RunStreams:
     hub: EventHub
     read_values: ReadValues
     heartbeat_seconds: float = 5.0
+    _ended: SharedLooks[RunId, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ended = SharedLooks(self.runs.has_ended)
 
     async def create(
         self, new: NewRun, key: RunKey | None = None, *, only_end: bool = False
@@ -133,7 +138,7 @@ class RunStreams:
             stream=run.thread_id,
             run_id=run.run_id,
             cursor=cursor,
-            has_ended=lambda: self.runs.has_ended(run.run_id),
+            has_ended=lambda: self._ended.of(run.run_id),
             heartbeat=self.heartbeat_seconds,
             is_new=is_new,
             log_patience=0 if only_end else None,

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from joinstream.domain.ids import ThreadId
 from joinstream.errors import NotFound
 from joinstream.ports import EventHub, EventLog
 from joinstream.services.run_streams import ReadValues
+from joinstream.services.shared_looks import SharedLooks
 from joinstream.services.threads import Threads
 from joinstream.streams.join import Cursor, StreamItem, follow, now_in
 
@@ -35,6 +36,10 @@ class ThreadStreams:
     hub: EventHub
     read_values: ReadValues
     heartbeat_seconds: float
+    _gone: SharedLooks[ThreadId, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gone = SharedLooks(self.threads.is_gone)
 
     async def join(self, thread_id: ThreadId, cursor: Cursor) -> ThreadStream:
         """Follow the thread from the cursor on, until it is deleted. Raises NotFound.
@@ -52,7 +57,7 @@ class ThreadStreams:
                 stream=thread_id,
                 run_id=None,
                 cursor=cursor,
-                has_ended=lambda: self.threads.is_gone(thread_id),
+                has_ended=lambda: self._gone.of(thread_id),
                 heartbeat=self.heartbeat_seconds,
             )
             return ThreadStream(thread_id, cursor, items, stack.pop_all())
