@@ -4,16 +4,18 @@ import base64
 from typing import Any
 
 import orjson
+from langgraph_sdk.auth.exceptions import HTTPException as AuthRefusal
 from langgraph_sdk.encryption import Encryption
 from langgraph_sdk.encryption.types import EncryptionContext
 from starlette.authentication import UnauthenticatedUser
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from joinstream.encoding import dumps_for_postgres, loads
 from joinstream.encryption.context import encrypting_for
 from joinstream.encryption.handlers import called
-from joinstream.errors import EncryptionFailed, Unprocessable
+from joinstream.errors import EncryptionFailed, RequestError, Unprocessable
 
 HEADER = "x-encryption-context"
 LONGEST_HEADER = 4096
@@ -26,7 +28,8 @@ class EncryptionContexts:
     """ASGI middleware, behind the one that knows the caller.
 
     The context is that of the header; the project's context handler has the last word. Without
-    handlers, nobody would look at it.
+    handlers, nobody would look at it. A WebSocket keeps the context that it was opened with; where
+    that is refused, so is the upgrade.
     """
 
     def __init__(self, app: ASGIApp, handlers: Encryption | None) -> None:
@@ -38,7 +41,13 @@ class EncryptionContexts:
             await self._app(scope, receive, send)
             return
         if _FOUND not in scope:
-            scope = {**scope, _FOUND: await self._context(scope)}
+            try:
+                scope = {**scope, _FOUND: await self._context(scope)}
+            except (RequestError, HTTPException, AuthRefusal):
+                if scope["type"] == "http":
+                    raise
+                await send({"type": "websocket.close"})
+                return
         with encrypting_for(scope[_FOUND]):
             await self._app(scope, receive, send)
 
