@@ -1,20 +1,47 @@
 """A browser, and a server whose essays are written as fast as a test allows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.support.browser import new_page, running_chromium
+from tests.support.browser import EXAMPLES, built_page, new_page, running_chromium
 from tests.support.gates import Essay
 from tests.support.server import Deployment, embedded_server
+
+HOOK = Path(__file__).parent / "newest_hook"
 
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with running_chromium() as chromium:
         yield chromium
+
+
+@pytest.fixture(scope="session")
+def plain_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with built_page(EXAMPLES / "plain", tmp_path_factory.mktemp("plain")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chat_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with built_page(EXAMPLES / "chat", tmp_path_factory.mktemp("chat")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def hook_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with built_page(HOOK, tmp_path_factory.mktemp("hook")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def hook_page_on_newest_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("newest")
+    with built_page(HOOK, folder, NEWEST_CLIENT="1") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

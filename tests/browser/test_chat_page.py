@@ -1,12 +1,11 @@
 """The chat in React, which is `useStream` of the official SDK with us."""
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import EXAMPLES, built_page, new_page
+from tests.support.browser import new_page
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
 from tests.support.server import Deployment
@@ -15,10 +14,9 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built_page(EXAMPLES / "chat", tmp_path_factory.mktemp("chat")) as url:
-        yield url
+@pytest.fixture
+def address(chat_page: str) -> str:
+    return chat_page
 
 
 async def open_chat(page: Page, address: str, api: str) -> None:

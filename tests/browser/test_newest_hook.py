@@ -3,14 +3,11 @@
 It brings client 1.11.0. What depends on the client's version is tested on the newest one too.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import built_page
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
 from tests.support.server import Deployment
@@ -18,19 +15,9 @@ from tests.support.server import Deployment
 pytestmark = pytest.mark.timeout(120)
 
 
-PAGE = Path(__file__).parent / "newest_hook"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built_page(PAGE, tmp_path_factory.mktemp("hook")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def address_on_newest_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built_page(PAGE, tmp_path_factory.mktemp("newest"), NEWEST_CLIENT="1") as url:
-        yield url
+@pytest.fixture
+def address(hook_page: str) -> str:
+    return hook_page
 
 
 async def ask(page: Page, essay: Essay, button: str = "Write") -> None:
@@ -71,7 +58,7 @@ async def test_text_appears_word_by_word_and_progress_is_heard(
     await assert_finished(page, another_essay, essay.topic, essay.text)
 
 
-@pytest.mark.parametrize("client", ["address", "address_on_newest_client"])
+@pytest.mark.parametrize("client", ["hook_page", "hook_page_on_newest_client"])
 async def test_a_reload_loses_nothing_and_doubles_nothing(
     page: Page, request: pytest.FixtureRequest, client: str, server: Deployment, essay: Essay
 ) -> None:
@@ -130,13 +117,13 @@ async def test_a_question_of_the_graph_is_answered_also_after_a_reload(
 
 async def test_another_question_may_be_asked_instead(
     page: Page,
-    address_on_newest_client: str,
+    hook_page_on_newest_client: str,
     server: Deployment,
     essay: Essay,
     another_essay: Essay,
 ) -> None:
     """Client 1.11.0 goes back to a state that still has the first question."""
-    await open_and_ask(page, address_on_newest_client, str(server.http.base_url), essay)
+    await open_and_ask(page, hook_page_on_newest_client, str(server.http.base_url), essay)
     await assert_finished(page, essay)
     await ask(page, another_essay, "Ask this instead")
     await assert_finished(page, another_essay)

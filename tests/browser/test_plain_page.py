@@ -1,11 +1,8 @@
 """The page without a framework, with each of its two ways to read a stream."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import EXAMPLES, built_page
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
 from tests.support.server import Deployment
@@ -13,10 +10,9 @@ from tests.support.server import Deployment
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with built_page(EXAMPLES / "plain", tmp_path_factory.mktemp("plain")) as url:
-        yield url
+@pytest.fixture
+def address(plain_page: str) -> str:
+    return plain_page
 
 
 @pytest.fixture(params=["EventSource", "fetch-event-source"])

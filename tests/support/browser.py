@@ -9,11 +9,14 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.support.javascript import needs
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "web"
+
+# On a busy machine a page takes its time.
+expect.set_options(timeout=30_000)
 
 # What a browser does of its own accord has no place in a test.
 _ARGUMENTS = [
