@@ -371,3 +371,84 @@ async def test_a_state_that_is_set_by_hand_shows_too(deployment: Deployment) -> 
         await deployment.client.threads.update_state(thread_id, {"text": "new"})
         changed = await events.next()
     assert (changed["method"], changed["params"]["data"]) == ("values", {"text": "new"})
+
+
+async def test_a_graphs_own_transformers_have_their_channels(http: httpx.AsyncClient) -> None:
+    thread_id, _ = await start(http, "transforming", {"text": "hi"})
+    for channel in ("custom:tally", "custom"):
+        async with watching(http, thread_id, channel, "lifecycle") as events:
+            seen = await events.to_the_end()
+        assert of_method(seen, "custom") == [
+            {"name": "tally", "payload": payload} for payload in (1, 2, "2 in all")
+        ]
+    async with watching(http, thread_id, "custom:other", "lifecycle") as events:
+        assert of_method(await events.to_the_end(), "custom") == []
+
+
+async def ask_two(http: httpx.AsyncClient) -> tuple[str, list[str]]:
+    """A thread that waits for two answers, and the ids of the interrupts."""
+    thread_id, _ = await start(http, "two_questions", {})
+    async with watching(http, thread_id, "lifecycle", "input") as events:
+        asked = of_method(await events.to_the_end(), "input.requested")
+    assert sorted(question["payload"] for question in asked) == ["age?", "name?"]
+    return thread_id, [question["interrupt_id"] for question in asked]
+
+
+async def test_several_questions_are_answered_together(http: httpx.AsyncClient) -> None:
+    thread_id, ids = await ask_two(http)
+    plain = await command(http, thread_id, "run.start", assistant_id="two_questions", input="Ann")
+    assert (plain["error"], all(id in plain["message"] for id in ids)) == ("invalid_argument", True)
+    responses = [{"interrupt_id": id, "response": "yes"} for id in ids]
+    answer = await command(http, thread_id, "input.respond", responses=responses)
+    assert answer["type"] == "success"
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    assert of_method(seen, "input.answered") == [{"interrupt_ids": ids}]
+    assert sorted(of_method(seen, "values")[-1]["answers"]) == ["age yes", "name yes"]
+
+
+async def test_of_several_questions_one_may_be_answered_first(http: httpx.AsyncClient) -> None:
+    thread_id, [one, other] = await ask_two(http)
+    for id, left in ((one, [other]), (other, [])):
+        await command(http, thread_id, "input.respond", interrupt_id=id, response="yes")
+        async with watching(http, thread_id, "lifecycle", "input") as events:
+            seen = await events.to_the_end()
+        asked = of_method(seen, "input.requested")
+        assert [question["interrupt_id"] for question in asked] == left
+
+
+async def test_an_answer_may_change_the_state_too(http: httpx.AsyncClient) -> None:
+    thread_id, interrupt_id = await ask(http)
+    await command(
+        http,
+        thread_id,
+        "input.respond",
+        interrupt_id=interrupt_id,
+        response="yes",
+        update={"topic": "snow"},
+        metadata={"answered_by": "ann"},
+    )
+    async with watching(http, thread_id) as events:
+        values = of_method(await events.to_the_end(), "values")[-1]
+    assert (values["topic"], values["published"]) == ("snow", True)
+
+
+async def test_an_answer_waits_for_the_run_that_executes(http: httpx.AsyncClient) -> None:
+    thread_id, _ = await start(http, "counter", {"steps": 10, "seconds": 0.05})
+    early = await command(http, thread_id, "input.respond", interrupt_id="no", response="yes")
+    assert early["error"] == "no_such_interrupt"
+    thread = (await http.get(f"/threads/{thread_id}")).json()
+    assert (thread["status"], thread["values"]["count"]) == ("idle", 10)
+
+
+async def test_a_run_may_start_from_an_earlier_checkpoint(http: httpx.AsyncClient) -> None:
+    thread_id, _ = await start(http, "counter", {"steps": 2})
+    async with watching(http, thread_id) as events:
+        checkpoints = of_method(await events.to_the_end(), "checkpoints")
+    earlier = {"configurable": {"checkpoint_id": checkpoints[-2]["id"], "thread_id": thread_id}}
+    await start(http, "counter", None, thread_id, config=earlier)
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    parents = [saved.get("parent_id") for saved in of_method(seen, "checkpoints")]
+    assert parents.count(checkpoints[-2]["id"]) == 2, "the history has a second branch"
+    assert of_method(seen, "values")[-1]["count"] == 2

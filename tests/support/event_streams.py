@@ -88,7 +88,7 @@ def ends_run(event: Event) -> bool:
 
 def lifecycle_of(event: Event) -> str | None:
     """What it says has become of a whole run; None when it says something else."""
-    if event["method"] != "lifecycle" or event["params"]["namespace"]:
+    if event.get("method") != "lifecycle" or event["params"]["namespace"]:
         return None
     become: str = event["params"]["data"]["event"]
     return become

@@ -56,6 +56,13 @@ def test_every_key_of_the_official_server_is_known(tmp_path: Path) -> None:
     assert set(everything) == set(type(config).model_fields)
 
 
+@pytest.mark.parametrize("switch", ["disable_event_streaming", "disable_runs"])
+def test_event_streaming_can_be_switched_off(tmp_path: Path, switch: str) -> None:
+    its_own = {"/threads/{thread_id}/commands", "/threads/{thread_id}/stream/events"}
+    assert its_own <= paths(tmp_path)
+    assert not its_own & paths(tmp_path, **{switch: True})
+
+
 def test_a_project_need_not_speak_of_it(tmp_path: Path) -> None:
     path = tmp_path / "langgraph.json"
     path.write_text('{"graphs": {"agent": "./agent.py:graph"}}')
