@@ -91,6 +91,7 @@ def create_app(
         Mounted(custom, api, routes, config, guard, backends.store) if custom else api,
         settings,
         open_routes=routes.open,
+        openai_routes=routes.openai,
         tells_browsers=settings.cors_is_chosen or not (custom and custom.has_cors),
         logged_headers=config.logging_headers,
         exception_handlers=handlers,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -24,7 +24,10 @@ PUBLIC = {"/", "/ok", "/info", "/metrics", "/docs", "/openapi.json"}
 
 @dataclass(frozen=True)
 class Things:
-    """What Ann has: a thread with a run that is over, an assistant, runs that have not begun."""
+    """What Ann has: a thread with a run that is over, an assistant, runs that have not begun.
+
+    `model` is an assistant that can be talked to.
+    """
 
     thread_id: str
     run_id: str
@@ -36,6 +39,7 @@ class Things:
     waiting_stateless_run_id: str
     cron_id: str
     delivery_id: str
+    model: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,10 @@ def all_channels(_: Things) -> dict[str, Any]:
 
 def nothing(_: Things) -> dict[str, Any]:
     return {}
+
+
+def said_to_anns_assistant(things: Things) -> dict[str, Any]:
+    return {"model": things.model, "messages": [{"role": "user", "content": SECRET}]}
 
 
 WAITING = {"thread_id": "waiting_thread_id", "run_id": "waiting_run_id"}
@@ -161,6 +169,9 @@ CELLS: dict[str, Cell] = {
     "DELETE /store/items": Cell(204, 204, lambda _: ITEM),
     "POST /store/items/search": Cell(200, 200, nothing),
     "POST /store/namespaces": Cell(200, 200, nothing),
+    "GET /v1/models": Cell(200, 200),
+    "GET /v1/models/{model}": Cell(200, 404),
+    "POST /v1/chat/completions": Cell(200, 404, said_to_anns_assistant),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
@@ -183,10 +194,11 @@ async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
 async def things(api: Api) -> Things:
     """Made anew for each cell, because the owner's requests use them up."""
     ann = api.client_with(ANN)
-    thread, waiting, assistant = await asyncio.gather(
+    thread, waiting, assistant, model = await asyncio.gather(
         ann.threads.create(),
         ann.threads.create(),
         ann.assistants.create("echo", metadata={"note": SECRET}),
+        ann.assistants.create("chat", metadata={"note": SECRET}),
     )
     later: Any = {"assistant_id": "echo", "input": {"text": SECRET}, "after_seconds": 3600}
     waiting_run = await ann.runs.create(waiting["thread_id"], **later)
@@ -219,13 +231,14 @@ async def things(api: Api) -> Things:
         waiting_stateless_run_id=waiting_stateless_run["run_id"],
         cron_id=cron["cron_id"],
         delivery_id=deliveries.json()[0]["delivery_id"],
+        model=model["assistant_id"],
     )
 
 
 async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> httpx.Response:
     cell = CELLS[route]
     method, _, path = route.partition(" ")
-    for name in ("thread_id", "run_id", "assistant_id", "checkpoint_id", "cron_id", "delivery_id"):
+    for name in (each.name for each in fields(Things)):
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
     path = path.replace("{namespace}", "any")
     body = cell.body(things) if cell.body else None
@@ -281,13 +294,20 @@ async def test_another_tenant_sees_nothing_and_changes_nothing(
     if answer.status_code == 200:
         assert_nothing_of_anns(answer, things)
     elif answer.status_code != 204:
-        assert set(answer.json()) == {"detail"}
+        assert set(answer.json()) == {"error" if of_openai(route) else "detail"}
         assert "location" not in answer.headers
     assert await what_ann_has(api, things) == before
 
 
+def of_openai(route: str) -> bool:
+    return " /v1/" in route
+
+
 def assert_nothing_of_anns(answer: httpx.Response, things: Things) -> None:
     assert answer.headers.get("x-pagination-total", "0") == "0"
+    if of_openai(answer.request.method + " " + answer.request.url.path):
+        assert [model["id"] for model in answer.json()["data"]] == ["chat"]
+        return
     assert answer.json() in ([], 0, {"pruned_count": 0}, None, {"items": []}, {"namespaces": []})
 
 
@@ -296,7 +316,9 @@ async def test_nobody_gets_past_the_door(api: Api, things: Things, route: str) -
     before = await what_ann_has(api, things)
     for headers in (NOBODY, {"authorization": "Bearer wrong"}):
         answer = await ask(api, route, things, headers)
-        assert (answer.status_code, answer.json()) == (401, {"detail": "Who are you?"})
+        said = answer.json()
+        told = said["error"]["message"] if of_openai(route) else said["detail"]
+        assert (answer.status_code, told) == (401, "Who are you?")
     assert await what_ann_has(api, things) == before
 
 

@@ -61,8 +61,8 @@ class _Schemas:
         for _, operation in operations:
             if operation.body is not None:
                 wanted[id(operation.body), "validation"] = operation.body
-            answers = (*operation.or_else.values(), *operation.or_as.values())
-            for answered in (operation.returns, *answers):
+            others = (*operation.or_else.values(), *operation.or_as.values(), operation.refusal)
+            for answered in (operation.returns, *others):
                 if answered is not None:
                     wanted[id(answered), "serialization"] = answered
         schemas, definitions = TypeAdapter.json_schemas(
@@ -79,6 +79,10 @@ class _Schemas:
         """`selected`: the client may have named the fields it wants."""
         schema = self._by_type[id(returned), "serialization"]
         return self._part_of(schema) if selected else schema
+
+    def of_refusal(self, refusal: Any) -> Any:
+        """None for the usual one."""
+        return refusal and self._by_type[id(refusal), "serialization"]
 
     def _part_of(self, schema: Any) -> Any:
         """The same, of objects that need not have all their fields."""
@@ -104,7 +108,11 @@ def _operation(path: str, operation: Operation, schemas: _Schemas) -> dict[str, 
         ],
         "responses": {
             **_answers(operation, schemas),
-            **refusals_of(operation, has_path_parameters=bool(in_path)),
+            **refusals_of(
+                operation,
+                has_path_parameters=bool(in_path),
+                body=schemas.of_refusal(operation.refusal),
+            ),
         },
     }
     if operation.body is not None:

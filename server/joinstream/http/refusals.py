@@ -45,11 +45,19 @@ ERROR_SCHEMA = {
 }
 
 
-def refusals_of(operation: Operation, *, has_path_parameters: bool) -> dict[str, Any]:
-    """Responses by status: those the route names, and those that follow from what it takes."""
+def refusals_of(operation: Operation, *, has_path_parameters: bool, body: Any) -> dict[str, Any]:
+    """Responses by status: those the route names, and those that follow from what it takes.
+
+    `body` is the schema of their bodies, None for the usual one.
+    """
     kinds = set(_implied_by(operation, has_path_parameters)) | set(operation.raises)
-    named = {str(kind.status): _reference(kind.__name__) for kind in _REFUSALS if kind in kinds}
-    return {**named, "500": _reference(_OUR_FAULT)}
+    chosen = [kind for kind in _REFUSALS if kind in kinds]
+    if body is None:
+        named = {str(kind.status): _reference(kind.__name__) for kind in chosen}
+        return {**named, "500": _reference(_OUR_FAULT)}
+    content = {"application/json": {"schema": body}}
+    own = {str(kind.status): {**_response(kind), "content": content} for kind in chosen}
+    return {**own, "500": {**_FAULT, "content": content}}
 
 
 def _implied_by(operation: Operation, has_path_parameters: bool) -> Iterator[type[RequestError]]:
@@ -66,11 +74,7 @@ def _implied_by(operation: Operation, has_path_parameters: bool) -> Iterator[typ
 def refusal_components() -> dict[str, Any]:
     """What the references of `refusals_of` lead to."""
     components = {kind.__name__: _response(kind) for kind in _REFUSALS}
-    components[_OUR_FAULT] = {
-        "description": "A fault of the server.",
-        "headers": described_headers([REQUEST_ID]),
-        "content": _CONTENT,
-    }
+    components[_OUR_FAULT] = _FAULT
     return components
 
 
@@ -97,3 +101,8 @@ def _reference(name: str) -> dict[str, str]:
 
 
 _CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+_FAULT = {
+    "description": "A fault of the server.",
+    "headers": described_headers([REQUEST_ID]),
+    "content": _CONTENT,
+}

@@ -20,6 +20,7 @@ from joinstream.http.schemas.base import Query
 NO_UUIDS = {
     "assistant_id": "The assistant's UUID, or the name of a graph.",
     "namespace": "The subgraph's namespace.",
+    "model": "The assistant's UUID, or the name of a graph.",
 }
 """Parameters in paths that need not be UUIDs, and what they are."""
 
@@ -44,6 +45,7 @@ class About(TypedDict, total=False):
     takes: Sequence[Header]
     gives: Sequence[Header]
     raises: Sequence[type[RequestError]]
+    refusal: Any
     public: bool
 
 
@@ -54,8 +56,9 @@ class Operation:
     `returns` is any type pydantic can describe, None for an answer without a body, and `or_else`
     has those of other good statuses; `content` is the media type of the answer, and `or_as` has the
     types of those it may have instead. `takes` and `gives`
-    are headers, `raises` the refusals that do not follow from what the route takes. What is
-    `public` is open to those who are nobody.
+    are headers, `raises` the refusals that do not follow from what the route takes, and `refusal`
+    is the type of their bodies, None for the usual one. What is `public` is open to those who are
+    nobody.
     """
 
     method: str
@@ -70,6 +73,7 @@ class Operation:
     takes: Sequence[Header] = ()
     gives: Sequence[Header] = ()
     raises: Sequence[type[RequestError]] = ()
+    refusal: Any = None
     public: bool = False
 
 

@@ -1,6 +1,7 @@
 """A run's events, and its result, as response bodies."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -94,7 +95,7 @@ def event_stream(
     cancel_on_disconnect: bool,
 ) -> StreamingBody:
     """The SSE response of a run: those of its events that are wanted."""
-    return _body(
+    return run_body(
         request,
         stream,
         _sse_chunks(request, stream, wanted),
@@ -111,7 +112,7 @@ def result_body(
     request: Request, stream: RunStream, *, cancel_on_disconnect: bool
 ) -> StreamingBody:
     """The response of `wait` and `join`: newlines to keep the connection alive, then JSON."""
-    return _body(
+    return run_body(
         request,
         stream,
         _result_chunks(request, stream),
@@ -136,10 +137,10 @@ def ended_body(request: Request, stream: RunStream) -> StreamingBody:
         "Content-Type": "application/json",
         **locations(request, stream.run, "join"),
     }
-    return _body(request, stream, chunks(), headers, cancel_on_disconnect=False)
+    return run_body(request, stream, chunks(), headers, cancel_on_disconnect=False)
 
 
-def _body(
+def run_body(
     request: Request,
     stream: RunStream,
     chunks: AsyncIterator[bytes],
@@ -147,14 +148,9 @@ def _body(
     *,
     cancel_on_disconnect: bool,
 ) -> StreamingBody:
+    """The response of `chunks`, which are made of what comes of the run."""
     open_streams: OpenStreams = request.app.state.open_streams
-
-    async def cancel() -> None:
-        try:
-            await services(request).runs.cancel(stream.run, "interrupt", "client disconnected")
-        except NotFound:
-            return  # it ended before the client left
-
+    cancel = partial(cancel_abandoned, request, stream.run)
     return StreamingBody(
         chunks,
         headers,
@@ -162,6 +158,12 @@ def _body(
         close=stream.close,
         on_disconnect=cancel if cancel_on_disconnect else None,
     )
+
+
+async def cancel_abandoned(request: Request, run: Run) -> None:
+    """Stop a run whose client has left, unless it is over."""
+    with suppress(NotFound):
+        await services(request).runs.cancel(run, "interrupt", "client disconnected")
 
 
 async def _sse_chunks(

@@ -35,6 +35,7 @@ class HttpConfig(BaseModel):
     disable_ui: bool = False
     disable_webhooks: bool = False
     disable_event_streaming: bool = False
+    disable_openai: bool = False
 
 
 def http_config(project: ProjectConfig) -> HttpConfig:

@@ -17,6 +17,7 @@ from joinstream.http.header_selection import HeaderSelection
 from joinstream.http.measured import Measured
 from joinstream.http.traced import Traced
 from joinstream.observe.tracing import is_tracing
+from joinstream.openai_api.errors import OpenAiErrors
 from joinstream.settings import Settings
 
 EXPOSED_HEADERS = (
@@ -42,6 +43,7 @@ def outermost(
     settings: Settings,
     *,
     open_routes: Sequence[Route],
+    openai_routes: Sequence[Route],
     tells_browsers: bool,
     logged_headers: HeaderSelection,
     exception_handlers: Mapping[Any, ExceptionHandler],
@@ -52,7 +54,11 @@ def outermost(
     routes: list[BaseRoute] = [Mount(settings.mount_prefix, app=inside)]
     if settings.mount_prefix:
         routes += [route for route in open_routes if route.path in PROBES]
-    middleware = [Middleware(Measured), Middleware(UnexpectedErrors, translate=translate)]
+    middleware = [
+        Middleware(Measured),
+        Middleware(OpenAiErrors, openai_routes, settings.mount_prefix),
+        Middleware(UnexpectedErrors, translate=translate),
+    ]
     if is_tracing():
         middleware.insert(1, Middleware(Traced))
     if logged_headers.includes:

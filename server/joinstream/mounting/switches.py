@@ -19,14 +19,16 @@ from joinstream.http import (
     webhooks,
 )
 from joinstream.mounting.config import HttpConfig
+from joinstream.openai_api import routes as openai_api
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRoutes:
-    """`open` to everybody, and `guarded` by whatever auth there is."""
+    """`open` to everybody, and `guarded` by whatever auth there is; `openai` are among these."""
 
     open: list[Route]
     guarded: list[Route | WebSocketRoute]
+    openai: list[Route]
 
 
 def api_routes(config: HttpConfig) -> ApiRoutes:
@@ -36,12 +38,14 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
         guarded += assistants.routes
     if not config.disable_threads:
         guarded += [*threads.routes, *thread_state.routes]
+    openai = [] if config.disable_runs or config.disable_openai else openai_api.routes
     if not config.disable_runs:
         guarded += [*crons.routes, *set_aside.routes, *runs.routes, *thread_stream.routes]
         if not config.disable_event_streaming:
             guarded += [*event_streams.routes, *event_socket.routes]
+    guarded += openai
     if not config.disable_store:
         guarded += items.routes
     if not config.disable_webhooks:
         guarded += webhooks.routes
-    return ApiRoutes([system.liveness] if config.disable_meta else system.routes, guarded)
+    return ApiRoutes([system.liveness] if config.disable_meta else system.routes, guarded, openai)

@@ -64,6 +64,11 @@ class AssistantGraphs:
                 if isinstance(subgraph, Pregel)
             }
 
+    async def takes_messages(self, assistant: Assistant, headers: Headers) -> bool:
+        """Whether the graph has a `messages` channel, so that it can be talked to."""
+        async with self._opened(assistant, headers) as graph:
+            return "messages" in graph.channels
+
     def _opened(self, assistant: Assistant, headers: Headers) -> AbstractAsyncContextManager[Graph]:
         merged = with_headers({"configurable": assistant.config.get("configurable")}, headers)
         config = RunnableConfig(configurable=merged["configurable"])

@@ -10,7 +10,7 @@ from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction
 from joinstream.ports import EventHub, EventLog, Subscription
-from joinstream.ports.runs import RunStore
+from joinstream.ports.runs import Result, RunStore
 from joinstream.services.run_creation import RunCreation
 from joinstream.services.runs import Runs
 from joinstream.services.shared_looks import SharedLooks
@@ -93,14 +93,24 @@ class RunStreams:
         Outputs are kept for a while only; after that it is the thread's current values. `{}` when
         there is neither.
         """
+        outcome = await self.outcome(run)
+        if outcome is not None and outcome.error is not None:
+            return {"__error__": outcome.error}
+        if outcome is not None and outcome.output is not None:
+            return outcome.output
+        return {}
+
+    async def outcome(self, run: Run) -> Result | None:
+        """How the run stands; None when it is gone: rolled back, or deleted.
+
+        An output that is no longer kept is replaced by the thread's current values.
+        """
         result = await self.store.result(run.run_id)
-        if result is not None and result.error is not None:
-            return {"__error__": result.error}
-        if result is not None and result.output is not None:
-            return result.output
-        if run.temporary or result is None or result.status == "interrupted":
-            return {}
-        return await self.read_values(run.thread_id) or {}
+        if result is None or result.output is not None or result.error is not None:
+            return result
+        if run.temporary or result.status == "interrupted":
+            return result
+        return result._replace(output=await self.read_values(run.thread_id) or {})
 
     async def current_values(self, run: Run) -> Any:
         """The run's own output once there is one, until then its thread's values.

@@ -1,0 +1,167 @@
+"""What a run added to its conversation, as its output has it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from joinstream.domain.ids import RunId
+from joinstream.encoding import dumps, loads
+
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
+Message = dict[str, Any]
+"""A message of LangChain, as JSON."""
+
+BETWEEN_MESSAGES = "\n\n"
+"""Stands between the texts of a run that are told as one."""
+
+_OF_INPUT = re.compile(r"in-[0-9a-f]{32}-\d+")
+_CUT_SHORT: dict[str, FinishReason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "content_filter": "content_filter",
+    "refusal": "content_filter",
+    "SAFETY": "content_filter",
+}
+"""How the model providers say so."""
+
+
+def input_id(run_id: RunId, number: int) -> str:
+    """The id of a message that the run is given."""
+    return f"in-{run_id.hex}-{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, summed over the messages of a run."""
+
+    input: int = 0
+    output: int = 0
+    total: int = 0
+    cached: int = 0
+    reasoning: int = 0
+
+    def plus(self, told: dict[str, Any]) -> "Usage":
+        """`told` is a message's `usage_metadata`."""
+        read = told.get("input_token_details") or {}
+        written = told.get("output_token_details") or {}
+        return Usage(
+            self.input + (told.get("input_tokens") or 0),
+            self.output + (told.get("output_tokens") or 0),
+            self.total + (told.get("total_tokens") or 0),
+            self.cached + (read.get("cache_read") or 0),
+            self.reasoning + (written.get("reasoning") or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """`arguments` is JSON."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the models of a run said, what its tools answered, and what it waits for."""
+
+    messages: Sequence[Message]
+    questions: Sequence[str]
+
+    @property
+    def texts(self) -> list[str]:
+        """Those of the models; a question of the graph is the last one."""
+        said = [text for message in self._said if (text := text_of(message))]
+        return [*said, *self.questions]
+
+    @property
+    def text(self) -> str:
+        return BETWEEN_MESSAGES.join(self.texts)
+
+    @property
+    def open_calls(self) -> list[ToolCall]:
+        """Tool calls that no tool of the graph has answered: they are the client's to answer."""
+        answered = {message.get("tool_call_id") for message in self.messages}
+        calls = [call for message in self._said for call in calls_of(message)]
+        return [call for call in calls if call.call_id not in answered]
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        if self.open_calls:
+            return "tool_calls"
+        about = (self._said[-1].get("response_metadata") or {}) if self._said else {}
+        told = about.get("finish_reason") or about.get("stop_reason")
+        return _CUT_SHORT.get(told, "stop") if isinstance(told, str) else "stop"
+
+    @property
+    def usage(self) -> Usage | None:
+        """None when the graph's models report none."""
+        told = [usage for message in self._said if (usage := message.get("usage_metadata"))]
+        usage = Usage()
+        for each in told:
+            usage = usage.plus(each)
+        return usage if told else None
+
+    @property
+    def _said(self) -> list[Message]:
+        return [message for message in self.messages if message.get("type") == "ai"]
+
+
+def answer_of(run_id: RunId, output: Any) -> Answer:
+    """`output` is that of the run or, later on, the values of its thread; as JSON or as objects."""
+    output = loads(dumps(output))
+    if not isinstance(output, dict):
+        return Answer([], [])
+    messages = output.get("messages")
+    added = list(_added(run_id, messages)) if isinstance(messages, list) else []
+    questions = [_question(each["value"]) for each in output.get("__interrupt__") or ()]
+    return Answer(added, questions)
+
+
+def text_of(message: Message) -> str:
+    """The text of a message or a chunk, without images, thoughts and the like."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(_texts(content)) if isinstance(content, list) else ""
+
+
+def calls_of(message: Message) -> list[ToolCall]:
+    calls = message.get("tool_calls") or ()
+    return [
+        ToolCall(call.get("id") or "", call["name"], dumps(call["args"]).decode()) for call in calls
+    ]
+
+
+def _texts(blocks: list[Any]) -> Iterator[str]:
+    for block in blocks:
+        if isinstance(block, str):
+            yield block
+        elif isinstance(block, dict) and block.get("type") in ("text", "text_delta"):
+            yield str(block.get("text") or "")
+
+
+def _added(run_id: RunId, messages: list[Any]) -> Iterator[Message]:
+    """What follows the run's input, up to the input of the next run.
+
+    The answer to a question of the graph is no message; then it is what follows the last input.
+    """
+    known = [message if isinstance(message, dict) else {} for message in messages]
+    own = f"in-{run_id.hex}-"
+    begins = [at for at, each in enumerate(known) if str(each.get("id")).startswith(own)]
+    begins = begins or [at for at, each in enumerate(known) if _is_input(each)]
+    for message in known[begins[-1] + 1 if begins else 0 :]:
+        if _is_input(message):
+            return
+        yield message
+
+
+def _is_input(message: Message) -> bool:
+    return message.get("type") == "human" or bool(_OF_INPUT.fullmatch(str(message.get("id"))))
+
+
+def _question(value: Any) -> str:
+    return value if isinstance(value, str) else dumps(value).decode()

@@ -1,0 +1,47 @@
+"""The routes of the OpenAI API."""
+
+from starlette.routing import Route
+
+from joinstream.errors import BadRequest, GraphUnusable, NotFound, TooManyRequests
+from joinstream.http.headers import CONTENT_LOCATION
+from joinstream.http.routing import operation, operation_with_body
+from joinstream.http.schemas.runs import ServerSentEvent
+from joinstream.openai_api.chat import create_completion
+from joinstream.openai_api.errors import ErrorOut
+from joinstream.openai_api.models import get_model, list_models
+from joinstream.openai_api.schemas import ChatCompletion, ChatRequest, ModelList, ModelOut
+
+_EVENT_STREAM = "text/event-stream"
+_CANNOT_BE_ASKED = (BadRequest, NotFound, GraphUnusable, TooManyRequests)
+
+routes: list[Route] = [
+    operation(
+        "GET",
+        "/v1/models",
+        list_models,
+        returns=ModelList,
+        refusal=ErrorOut,
+        summary="List what can be talked to in the ways of OpenAI",
+    ),
+    operation(
+        "GET",
+        "/v1/models/{model}",
+        get_model,
+        returns=ModelOut,
+        raises=(BadRequest, GraphUnusable),
+        refusal=ErrorOut,
+        summary="Get a model by the UUID of an assistant, or the name of a graph",
+    ),
+    operation_with_body(
+        "POST",
+        "/v1/chat/completions",
+        create_completion,
+        body=ChatRequest,
+        returns=ChatCompletion,
+        or_as={_EVENT_STREAM: ServerSentEvent},
+        gives=(CONTENT_LOCATION,),
+        raises=_CANNOT_BE_ASKED,
+        refusal=ErrorOut,
+        summary="Continue a conversation, as a whole or streamed",
+    ),
+]
