@@ -26,7 +26,7 @@ one. Input: {"verb": ..., and what the table names}. Output: `trail` lists the n
 | surrogate            | returns a lone surrogate, which is not UTF-8               |             |
 | nul                  | returns U+0000, which Postgres cannot store as text        |             |
 | big                  | returns a string of `bytes` bytes                          | bytes       |
-| flood                | writes n custom events without a pause                     | n           |
+| flood                | writes n custom events of `bytes` each without a pause     | n, bytes    |
 | recursion            | loops until the recursion limit                            |             |
 | slow                 | takes n supersteps                                         | n, seconds  |
 | interrupt            | interrupts; the resume value becomes `cargo`               |             |
@@ -153,9 +153,9 @@ async def big(state: State) -> str:
 
 
 async def flood(state: State) -> None:
-    write = get_stream_writer()
+    write, load = get_stream_writer(), "x" * state.get("bytes", 0)
     for i in range(state.get("n", 1_000)):
-        write({"i": i})
+        write({"i": i, "load": load} if load else {"i": i})
 
 
 async def ask(state: State) -> Any:

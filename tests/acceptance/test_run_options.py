@@ -310,6 +310,26 @@ async def test_a_large_result_arrives_whole_by_every_way(deployment: Deployment)
     assert len(joined["cargo"]) == size
 
 
+async def test_an_event_of_fifty_megabytes_arrives_live_and_replayed(
+    two_and_two: Deployment,
+) -> None:
+    """Redis drops subscribers who have that much waiting for them."""
+    thread_id = await new_thread(two_and_two)
+    size = 50_000_000
+    given: Any = {"verb": "big", "bytes": size}
+    parts = await collect(
+        two_and_two.client.runs.stream(thread_id, "faulty", input=given, stream_mode="updates")
+    )
+    assert names_of(parts) == ["metadata", *["updates"] * 3, "end"]
+    assert len(parts[2].data["fault"]["cargo"]) == size
+    replayed = await collect(
+        two_and_two.there.client.runs.join_stream(
+            thread_id, parts[0].data["run_id"], last_event_id="-1"
+        )
+    )
+    assert replayed == parts
+
+
 async def test_a_flood_of_events_arrives_complete_and_in_order(deployment: Deployment) -> None:
     thread_id = await new_thread(deployment)
     given: Any = {"verb": "flood", "n": 5_000}
