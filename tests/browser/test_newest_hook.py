@@ -6,7 +6,7 @@ It brings client 1.11.0. What depends on the client's version is tested on the n
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocket, expect
 
 from tests.support.cutting_proxy import cutting_proxy
 from tests.support.gates import Essay
@@ -58,12 +58,18 @@ async def test_text_appears_word_by_word_and_progress_is_heard(
     await assert_finished(page, another_essay, essay.topic, essay.text)
 
 
+@pytest.mark.parametrize("transport", ["sse", "websocket"])
 @pytest.mark.parametrize("client", ["hook_page", "hook_page_on_newest_client"])
 async def test_a_reload_loses_nothing_and_doubles_nothing(
-    page: Page, request: pytest.FixtureRequest, client: str, server: Deployment, essay: Essay
+    page: Page,
+    request: pytest.FixtureRequest,
+    client: str,
+    transport: str,
+    server: Deployment,
+    essay: Essay,
 ) -> None:
-    address = request.getfixturevalue(client)
-    await open_and_ask(page, address, str(server.http.base_url), essay)
+    address, api = request.getfixturevalue(client), str(server.http.base_url)
+    await open_and_ask(page, address, api, essay, transport=transport)
     so_far = essay.allow_words(5)
     await assert_conversation(page, essay.topic, so_far)
     await page.reload()
@@ -90,11 +96,15 @@ async def test_stop_stops_the_run_on_the_server(
     await expect(page.locator("output")).to_have_text("over")
 
 
+@pytest.mark.parametrize("transport", ["sse", "websocket"])
 async def test_a_lost_connection_costs_nothing(
-    page: Page, address: str, server: Deployment, essay: Essay
+    page: Page, address: str, server: Deployment, essay: Essay, transport: str
 ) -> None:
+    sockets: list[WebSocket] = []
+    page.on("websocket", sockets.append)
     async with cutting_proxy(str(server.http.base_url)) as proxy:
-        await open_and_ask(page, address, proxy.url, essay)
+        await open_and_ask(page, address, proxy.url, essay, transport=transport)
+        assert bool(sockets) == (transport == "websocket")
         await assert_conversation(page, essay.topic, essay.allow_words(3))
         proxy.cut()
         await assert_conversation(page, essay.topic, essay.allow_words(9))

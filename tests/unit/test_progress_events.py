@@ -6,8 +6,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
-from langgraph.graph import START, StateGraph
+from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
 from typing_extensions import TypedDict
 
 from joinstream import Progress, progress
@@ -52,6 +55,20 @@ async def test_a_node_of_a_graph_inside_is_heard_with_its_own_name(node: Any) ->
     [(namespace, event)] = [e async for e in events]
     assert event == HALF_WAY
     assert [part.partition(":")[0] for part in namespace] == ["outer"]
+
+
+async def test_a_tool_tells_with_the_name_of_its_node() -> None:
+    @tool
+    def look_up(word: str) -> str:
+        """Look up a word."""
+        progress(0.5, "half way", stage="work")
+        return word
+
+    call = AIMessage("", tool_calls=[{"name": "look_up", "args": {"word": "sea"}, "id": "1"}])
+    node = ToolNode([look_up])
+    graph = StateGraph(MessagesState).add_node("work", node).add_edge(START, "work").compile()
+    events = graph.astream({"messages": [call]}, stream_mode="custom")
+    assert [event async for event in events] == [HALF_WAY]
 
 
 def test_a_graph_that_is_not_streamed_runs_as_well() -> None:

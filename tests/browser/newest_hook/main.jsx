@@ -11,6 +11,7 @@ function Chat() {
   const [topic, setTopic] = useState("");
   const chat = useStream({
     apiUrl: address.searchParams.get("api"),
+    transport: address.searchParams.get("transport") ?? "sse",
     assistantId: "essay",
     threadId,
     onThreadId(id) {
