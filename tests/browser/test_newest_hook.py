@@ -101,7 +101,7 @@ async def test_a_lost_connection_costs_nothing(
     page: Page, address: str, server: Deployment, essay: Essay, transport: str
 ) -> None:
     sockets: list[WebSocket] = []
-    page.on("websocket", sockets.append)
+    page.on("websocket", lambda socket: sockets.append(socket))
     async with cutting_proxy(str(server.http.base_url)) as proxy:
         await open_and_ask(page, address, proxy.url, essay, transport=transport)
         assert bool(sockets) == (transport == "websocket")
