@@ -28,7 +28,7 @@ def needs(program: str, *folders: Path) -> str:
     if found is None or missing:
         why = f"needs {program}" if found is None else f"needs `npm ci` in {', '.join(missing)}"
         lacking = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        lacking(f"{why}; `make browser` installs it")
+        lacking(f"{why}; `make browser` installs what it can")
     return found
 
 
