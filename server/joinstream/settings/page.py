@@ -1,5 +1,6 @@
 """Writes `docs/settings.md`: `python -m joinstream.settings.page > docs/settings.md`."""
 
+from inspect import cleandoc
 from typing import Any
 
 from joinstream.settings.encryption import Encryption
@@ -40,7 +41,9 @@ def _section(
 ) -> str:
     rows = [_row(name) for name in section.__annotations__ if name in Settings.model_fields]
     head = ["| Variable | Default | Meaning |", "|---|---|---|"]
-    return "\n".join([f"## {section.__name__}\n", f"{section.__doc__}\n", *head, *rows, ""])
+    return "\n".join(
+        [f"## {section.__name__}\n", f"{cleandoc(section.__doc__ or '')}\n", *head, *rows, ""]
+    )
 
 
 def _row(field_name: str) -> str:
