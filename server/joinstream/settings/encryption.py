@@ -36,9 +36,7 @@ class Encryption(Section):
     )
 
     langgraph_aes_legacy_key: SecretStr | None = variable(
-        "LANGGRAPH_AES_LEGACY_KEY",
-        default=None,
-        description="One more of those keys.",
+        "LANGGRAPH_AES_LEGACY_KEY", default=None, description="One more of those keys."
     )
 
     @property

@@ -3,21 +3,10 @@
 from inspect import cleandoc
 from typing import Any
 
-from joinstream.settings.encryption import Encryption
 from joinstream.settings.loading import variable_names
-from joinstream.settings.model import (
-    Http,
-    Identity,
-    Logging,
-    Retention,
-    Runs,
-    Settings,
-    Storage,
-    Streams,
-    Webhooks,
-)
+from joinstream.settings.model import SECTIONS, Settings
+from joinstream.settings.section import Section
 
-_SECTIONS = (Storage, Encryption, Runs, Streams, Retention, Webhooks, Http, Identity, Logging)
 _INTRODUCTION = """\
 # Settings
 
@@ -31,14 +20,10 @@ This page is written by `python -m joinstream.settings.page` from the model that
 
 def settings_page() -> str:
     """The page as Markdown, a table per section."""
-    return "\n".join([_INTRODUCTION, *(_section(section) for section in _SECTIONS)])
+    return "\n".join([_INTRODUCTION, *(_section(section) for section in SECTIONS)])
 
 
-def _section(
-    section: type[
-        Storage | Encryption | Runs | Streams | Retention | Webhooks | Http | Identity | Logging
-    ],
-) -> str:
+def _section(section: type[Section]) -> str:
     rows = [_row(name) for name in section.__annotations__ if name in Settings.model_fields]
     head = ["| Variable | Default | Meaning |", "|---|---|---|"]
     return "\n".join(
