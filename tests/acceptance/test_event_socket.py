@@ -113,7 +113,8 @@ async def test_frames_that_are_no_commands_are_refused_and_the_socket_lives(
     deployment: Deployment,
 ) -> None:
     async with connected(deployment, str(uuid4())) as socket:
-        for sent in ("no JSON", "[]", '{"method": "run.start"}'):
+        too_deep = '{"id": 1, "method": "run.start", "params": ' + '{"a": ' * 300 + "1" + "}" * 301
+        for sent in ("no JSON", "", "[]", '{"method": "run.start"}', too_deep):
             await socket.connection.send(sent)
             refused = await socket.next()
             assert (refused["type"], refused["error"]) == ("error", "invalid_argument")

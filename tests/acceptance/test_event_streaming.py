@@ -452,3 +452,18 @@ async def test_a_run_may_start_from_an_earlier_checkpoint(http: httpx.AsyncClien
     parents = [saved.get("parent_id") for saved in of_method(seen, "checkpoints")]
     assert parents.count(checkpoints[-2]["id"]) == 2, "the history has a second branch"
     assert of_method(seen, "values")[-1]["count"] == 2
+
+
+async def test_a_watcher_is_spared_the_past_once_it_is_known(deployment: Deployment) -> None:
+    """As Python's client does: it watches, and only then starts its run."""
+    thread_id, first = await start(deployment.http, "echo", {"text": "one"})
+    async with watching(deployment.http, thread_id, "lifecycle", "input") as events:
+        assert len(await events.to_the_end()) == 2, "it may have been started by this client"
+    async with watching(deployment.http, thread_id, "lifecycle", "input") as events:
+        _, second = await start(deployment.http, "echo", {"text": "two"}, thread_id)
+        assert names_of(await events.to_the_end()) == [
+            f"synth:{second}:lc||running",
+            f"synth:{second}:lc||completed",
+        ]
+    async with watching(deployment.http, thread_id, "values", "lifecycle") as events:
+        assert names_of(await events.to_the_end())[0] == f"synth:{first}:lc||running"

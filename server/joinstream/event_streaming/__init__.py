@@ -29,10 +29,10 @@ name which run began or ended, and drop what they know when a run is executed ag
 **Replay.** A new connection gets the log from its start, and then what comes. Of runs before the
 last one it gets everything but how they ended and what they asked: clients take the first such
 event for the end of the run they have just started, and a question that was answered for an open
-one. With `since` nothing is left out. That a run was completed some seconds ago is not told to who
-only watches `lifecycle` and `input`: Python's client opens such a stream before it starts a run.
-What the log no longer holds after `since` is announced, by an error frame `resume_gap` on a stream,
-by the answer `resume_gap` to `subscription.reconnect`.
+one. With `since` nothing is left out. Who only watches `lifecycle` and `input` is spared the past
+when its last run was completed, unless that was just now and is news: Python's client opens such a
+stream before it starts a run. What the log no longer holds after `since` is announced, by an error
+frame `resume_gap` on a stream, by the answer `resume_gap` to `subscription.reconnect`.
 
 **The end.** A worker announces how a run ended after it has committed it. If it dies in between,
 nobody would; so the reader asks for the status of a run it has seen begin, and says it itself,

@@ -21,7 +21,7 @@ _ENDINGS = frozenset({"completed", "failed", "interrupted"})
 
 class Told(NamedTuple):
     """One finished event. `stale`: a later run has made it obsolete. `completes` is the run that it
-    says to be completed, which was `past` when the stream was opened.
+    says to be completed.
     """
 
     channel: str
@@ -30,7 +30,6 @@ class Told(NamedTuple):
     body: bytes
     stale: bool = False
     completes: UUID | None = None
-    past: bool = False
 
     def is_wanted(self, asked: ChannelFilter) -> bool:
         """What is stale is for those alone who come back and know where they were."""
@@ -81,7 +80,7 @@ class Timeline:
         """What was kept back."""
         kept, self._kept_back = self._kept_back, []
         for told in kept:
-            yield told._replace(stale=stale and _says_how_it_ended(told), past=True)
+            yield told._replace(stale=stale and _says_how_it_ended(told))
 
     def make_up_end(
         self,

@@ -6,11 +6,10 @@ two apart.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-import orjson
 import structlog
 from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
@@ -25,7 +24,7 @@ from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import comes_after, seq_of
 from joinstream.http.event_streams import misses, resume_gap
 from joinstream.http.header_selection import for_graphs
-from joinstream.http.parse import path_uuid, validated
+from joinstream.http.parse import parsed, path_uuid, validated
 from joinstream.http.schemas.event_streams import (
     CommandIn,
     Reconnection,
@@ -35,6 +34,7 @@ from joinstream.http.schemas.event_streams import (
 from joinstream.http.services import services
 from joinstream.http.sse import WRITE_TIMEOUT_SECONDS
 from joinstream.http.thread_commands import Commands, refused, refused_by_request, succeeded
+from joinstream.observe import metrics
 from joinstream.services.thread_commands import CommandRefused
 from joinstream.services.thread_events import CaughtUp, EventStream
 from joinstream.settings import CorsConfig
@@ -75,18 +75,17 @@ class EventSocket:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             await self._stream.close()
-        await self._close(following)
+        await self._close([each for each in outcomes if isinstance(each, Exception)])
 
-    async def _close(self, following: asyncio.Task[None]) -> None:
+    async def _close(self, failures: Sequence[Exception]) -> None:
         if self._websocket.client_state is not WebSocketState.CONNECTED:
             return
-        failed = not following.cancelled() and following.exception()
-        if failed:
-            log.warning("event socket failed", exc_info=failed)
+        for failure in failures:
+            log.warning("event socket failed", exc_info=failure)
         with suppress(RuntimeError, OSError):
-            await self._websocket.close(CLOSE_FAILED if failed else CLOSE_RESTARTING)
+            await self._websocket.close(CLOSE_FAILED if failures else CLOSE_RESTARTING)
 
     async def _follow(self) -> None:
         async for item in self._stream.items():
@@ -97,6 +96,7 @@ class EventSocket:
                         if any(self._stream.sends(told, each) for each in asked):
                             await self._send(data_of(told.body))
                 elif isinstance(item, Gap) and self._subscriptions:
+                    metrics.STREAM_GAPS.inc()
                     await self._send(dumps(resume_gap(item, None)))
 
     async def _answer_commands(self) -> None:
@@ -108,7 +108,7 @@ class EventSocket:
     async def _answer(self, text: str) -> dict[str, Any]:
         command_id = None
         try:
-            command = _parsed(text)
+            command = validated(parsed(text.encode(), "The frame"), CommandIn)
             command_id = command.id
             match command.method:
                 case "subscription.subscribe":
@@ -128,6 +128,12 @@ class EventSocket:
             return refused(command_id, CommandRefused("invalid_argument", error.detail))
         except RequestError as error:
             return refused_by_request(command_id, error)
+        except (WebSocketDisconnect, TimeoutError, OSError):
+            raise
+        except Exception:
+            log.exception("command failed")
+            why = "Internal error; the server's log has the cause."
+            return refused(command_id, CommandRefused("unknown_error", why))
 
     async def _subscribe(
         self, command_id: int, body: Subscription, name: str, *, must_be_whole: bool = False
@@ -154,11 +160,10 @@ class EventSocket:
         here = self._here()
         stream = await self._commands.services.thread_events.open(self._commands.thread_id)
         try:
-            async for item in stream.items():
+            async for item in stream.items_for(asked):
                 if isinstance(item, list):
                     for told in item:
-                        is_past = here is not None and not comes_after(told.seq, seq_of(here))
-                        if is_past and stream.sends(told, asked):
+                        if here is not None and not comes_after(told.seq, seq_of(here)):
                             yield told.body
                 elif isinstance(item, Gap) and misses(item, asked):
                     yield item
@@ -181,13 +186,6 @@ class EventSocket:
     async def _send(self, json: bytes) -> None:
         async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
             await self._websocket.send_text(json.decode())
-
-
-def _parsed(text: str) -> CommandIn:
-    try:
-        return validated(orjson.loads(text), CommandIn)
-    except orjson.JSONDecodeError as error:
-        raise Unprocessable(f"The frame is not valid JSON: {error.msg}.") from None
 
 
 async def event_socket(websocket: WebSocket) -> None:

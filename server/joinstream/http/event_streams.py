@@ -21,6 +21,7 @@ from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, StreamingBody
 from joinstream.http.thread_commands import Commands
+from joinstream.observe import metrics
 from joinstream.services.thread_events import CaughtUp, EventStream
 from joinstream.streams.codec import sse_bytes
 from joinstream.streams.join import Gap, Heartbeat
@@ -45,9 +46,9 @@ async def command(request: Request, body: CommandIn) -> Response:
 
 async def _chunks(stream: EventStream, asked: ChannelFilter) -> AsyncIterator[bytes]:
     caught_up = False
-    async for item in stream.items():
+    async for item in stream.items_for(asked):
         if isinstance(item, list):
-            if chunk := b"".join([told.body for told in item if stream.sends(told, asked)]):
+            if chunk := b"".join([told.body for told in item]):
                 yield chunk
         elif isinstance(item, Heartbeat):
             yield HEARTBEAT
@@ -56,6 +57,7 @@ async def _chunks(stream: EventStream, asked: ChannelFilter) -> AsyncIterator[by
             if stream.top is None and asked.since is not None:
                 yield _error_event(resume_gap(None, asked.since))
         elif caught_up or misses(item, asked):
+            metrics.STREAM_GAPS.inc()
             yield _error_event(resume_gap(item, asked.since))
 
 

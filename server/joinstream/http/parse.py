@@ -46,34 +46,36 @@ async def json_body(request: Request) -> Any:
 
     Raises Unprocessable and PayloadTooLarge as `body_as` does.
     """
-    raw = await read_body(request)
+    return parsed(await read_body(request), "The request body")
+
+
+def parsed(raw: bytes, what: str) -> Any:
+    """JSON as Python values, U+0000 replaced. Raises Unprocessable, in which `what` names it."""
     if not raw.strip():
-        raise Unprocessable("The request body is empty: send JSON.")
+        raise Unprocessable(f"{what} is empty: send JSON.")
     if b"\\u0000" in raw:
         raw = replace_nul(raw.decode("utf-8", "replace")).encode()
     try:
         value = loads(raw)
     except orjson.JSONDecodeError as error:
         raise Unprocessable(
-            f"The request body is not valid JSON: {error.msg} "
-            f"at line {error.lineno} column {error.colno}."
+            f"{what} is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}."
         ) from None
-    if len(raw) > MOST_LEVELS:
-        _require_writable(value)
+    if len(raw) > MOST_LEVELS and not _is_writable(value):
+        raise Unprocessable(f"{what} is nested more than {MOST_LEVELS} levels deep.")
     return value
 
 
-def _require_writable(value: Any) -> None:
-    """Refuse what is nested so deeply that it could be read, but neither stored nor answered."""
+def _is_writable(value: Any) -> bool:
+    """Not so when it is nested so deeply that it could be read, but neither stored nor answered."""
     wrapped = value
     for _ in range(_LEVELS_AROUND):
         wrapped = [wrapped]
     try:
         orjson.dumps(wrapped)
     except orjson.JSONEncodeError:
-        raise Unprocessable(
-            f"The request body is nested more than {MOST_LEVELS} levels deep."
-        ) from None
+        return False
+    return True
 
 
 async def read_body(request: Request) -> bytes:

@@ -1,7 +1,7 @@
 """Reading a thread's events, of all its runs: from the log's start, and then for good."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -133,19 +133,35 @@ class EventStream:
     async def close(self) -> None:
         await self._stack.aclose()
 
-    def sends(self, told: Told, asked: ChannelFilter) -> bool:
-        """Whether a subscription gets the event.
+    async def items_for(self, asked: ChannelFilter) -> AsyncIterator[EventItem]:
+        """What a subscription gets of `items`.
 
-        Who only watches how runs end may be about to start one, as Python's client does, and would
-        take the end of the run before for its own: it is left out when it was told to such a
-        watcher before, or is long past.
+        Who only watches how runs go may be about to start one, as Python's client does, and would
+        take the end of the run before for its own. To such a watcher the past is left out when its
+        last run was completed, and that is known or long ago.
         """
-        if not told.is_wanted(asked):
-            return False
-        if told.completes is None or not asked.only_watches:
-            return True
-        known = self._parts.notes(told.completes) or self._ended_long_ago
-        return asked.since is not None or not (told.past and known)
+        waiting: list[Told] | None = [] if asked.only_watches and asked.since is None else None
+        async for item in self.items():
+            if isinstance(item, list) and waiting is not None:
+                waiting += [told for told in item if told.is_wanted(asked)]
+            elif isinstance(item, list):
+                yield [told for told in item if self.sends(told, asked)]
+            else:
+                if isinstance(item, CaughtUp) and waiting is not None:
+                    yield [] if self._are_past(waiting) else waiting
+                    waiting = None
+                yield item
+
+    def sends(self, told: Told, asked: ChannelFilter) -> bool:
+        """Whether a subscription gets what happens now."""
+        wanted = told.is_wanted(asked)
+        if wanted and asked.only_watches and told.completes is not None:
+            self._parts.notes(told.completes)
+        return wanted
+
+    def _are_past(self, replayed: Sequence[Told]) -> bool:
+        completed = replayed[-1].completes if replayed else None
+        return completed is not None and (self._parts.notes(completed) or self._ended_long_ago)
 
     async def items(self) -> AsyncIterator[EventItem]:
         """What happens on the thread, without an end."""
