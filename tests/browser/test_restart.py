@@ -1,5 +1,6 @@
 """What a deployment does to pages: the API goes away in mid-stream, and another one comes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,21 +14,25 @@ from tests.support.browser import new_page
 from tests.support.gates import Essay
 from tests.support.postgres import PostgresForTests
 from tests.support.redis import running_redis
-from tests.support.server import Topology, running_topology
+from tests.support.server import ApiProcess, Topology
 
 pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
-async def topology(postgres: PostgresForTests, gates: Path) -> AsyncIterator[Topology]:
-    uri = await postgres.fresh_database()
+async def api(postgres: PostgresForTests, gates: Path) -> AsyncIterator[ApiProcess]:
+    """An API that may be restarted, with a worker that goes on meanwhile."""
     with running_redis() as redis:
-        async with running_topology(uri, redis, ESSAY_GATES=str(gates)) as running:
-            yield running
+        topology = Topology(await postgres.fresh_database(), redis, ESSAY_GATES=str(gates))
+        try:
+            await asyncio.gather(topology.apis[0].start(), topology.workers[0].start())
+            yield topology.apis[0]
+        finally:
+            await topology.stop_all()
 
 
 async def test_pages_outlive_a_restart_of_the_api(
-    topology: Topology,
+    api: ApiProcess,
     browser: Browser,
     plain_page: str,
     chat_page: str,
@@ -35,8 +40,7 @@ async def test_pages_outlive_a_restart_of_the_api(
     gates: Path,
 ) -> None:
     """What is written meanwhile arrives when the API is back, once."""
-    api, essays = topology.apis[0], [Essay(gates) for _ in range(4)]
-    by_source, by_fetch, in_chat, in_hook = essays
+    essays = by_source, by_fetch, in_chat, in_hook = [Essay(gates) for _ in range(4)]
     async with (
         new_page(browser) as source,
         new_page(browser) as fetch,
