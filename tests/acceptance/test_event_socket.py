@@ -166,3 +166,6 @@ async def test_strangers_do_not_get_in_and_foreign_threads_are_not_there() -> No
             await socket.command("subscription.subscribe", channels=["lifecycle"])
             _, started = await socket.command("run.start", assistant_id="echo", input={"text": ""})
             assert started["type"] == "success"
+            await server.http.delete(f"/threads/{thread_id}", headers=ann)
+            await socket.connection.wait_closed()
+            assert socket.connection.close_code == 4404

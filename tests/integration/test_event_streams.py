@@ -11,7 +11,7 @@ from joinstream.domain.events import EventId, Frame, FrameKind
 from joinstream.event_streaming.sequence import seq_of
 from joinstream.ports import Retention
 from joinstream.streams.codec import sse_bytes
-from tests.support.api import Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 from tests.support.event_streams import lifecycle_of, watching
 from tests.support.postgres import PostgresForTests
 
@@ -100,3 +100,21 @@ async def test_an_end_that_nobody_announced_is_told_from_the_row(api: Api) -> No
     assert lifecycle_of(end) == "failed"
     assert end["params"]["data"]["error"] == "no"
     assert end["event_id"] == f"synth:{run['run_id']}:lc||failed"
+
+
+async def test_who_may_see_but_some_threads_is_let_go_when_the_thread_is_gone(
+    postgres: PostgresForTests,
+) -> None:
+    """The next one with its id may be somebody else's."""
+    ann, bob = {"authorization": "Bearer ann-key"}, {"authorization": "Bearer bob-key"}
+    uri = await postgres.fresh_database()
+    async with running_api(uri, config=TENANTS, over_tcp=True) as api:
+        thread_id = (await api.http.post("/threads", json={}, headers=ann)).json()["thread_id"]
+        api.http.headers.update(ann)
+        async with watching(api.http, thread_id) as events:
+            await api.http.delete(f"/threads/{thread_id}")
+            taken = {"thread_id": thread_id}
+            assert (await api.http.post("/threads", json=taken, headers=bob)).status_code == 200
+            with pytest.raises(StopAsyncIteration):
+                await events.next()
+    await postgres.drop_database(uri)

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from joinstream.domain.events import EventId
 from joinstream.domain.ids import ThreadId
 from joinstream.encoding import dumps
-from joinstream.errors import Forbidden, RequestError, Unprocessable
+from joinstream.errors import Forbidden, NotFound, RequestError, Unprocessable
 from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import comes_after, seq_of
 from joinstream.http.event_streams import misses, resume_gap
@@ -77,15 +77,16 @@ class EventSocket:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             await self._stream.close()
-        await self._close([each for each in outcomes if isinstance(each, Exception)])
+        if self._websocket.client_state is WebSocketState.CONNECTED:
+            is_gone = not following.cancelled() and following.exception() is None
+            failures = [each for each in outcomes if isinstance(each, Exception)]
+            await self._close(CLOSE_STATUS + NotFound.status if is_gone else None, failures)
 
-    async def _close(self, failures: Sequence[Exception]) -> None:
-        if self._websocket.client_state is not WebSocketState.CONNECTED:
-            return
+    async def _close(self, code: int | None, failures: Sequence[Exception]) -> None:
         for failure in failures:
             log.warning("event socket failed", exc_info=failure)
         with suppress(RuntimeError, OSError):
-            await self._websocket.close(CLOSE_FAILED if failures else CLOSE_RESTARTING)
+            await self._websocket.close(code or (CLOSE_FAILED if failures else CLOSE_RESTARTING))
 
     async def _follow(self) -> None:
         async for item in self._stream.items():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from joinstream.domain.access import Filter
 from joinstream.domain.events import EventId, FrameBatch
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.run_record import Run
@@ -66,7 +67,7 @@ class ThreadEvents:
             except ConnectionError:
                 top = None
             cursor: Cursor = Now(top) if from_now else "start"
-            return EventStream(self, thread_id, top, cursor, subscription, stack.pop_all())
+            return EventStream(self, thread_id, visible, top, cursor, subscription, stack.pop_all())
 
     async def tree(self, thread_id: ThreadId, run: Run) -> dict[str, Any]:
         """Which graphs take part in a run, as far as the log tells: of a classic run its own."""
@@ -107,6 +108,7 @@ class EventStream:
         self,
         parts: ThreadEvents,
         thread_id: ThreadId,
+        visible: Filter,
         top: EventId | None,
         cursor: Cursor,
         subscription: Subscription,
@@ -115,6 +117,7 @@ class EventStream:
         self.top = top
         self._parts = parts
         self._thread_id = thread_id
+        self._visible = visible
         self._cursor = cursor
         self._subscription = subscription
         self._stack = stack
@@ -164,7 +167,9 @@ class EventStream:
         return completed is not None and (self._parts.notes(completed) or self._ended_long_ago)
 
     async def items(self) -> AsyncIterator[EventItem]:
-        """What happens on the thread, without an end."""
+        """What happens on the thread, until it is gone for who may see but some threads: the next
+        one of its name may be somebody else's.
+        """
         timeline = self._timeline
         if self.top is None or self._cursor != "start":
             yield await self._settle()
@@ -175,7 +180,7 @@ class EventStream:
             stream=self._thread_id,
             run_id=None,
             cursor=self._cursor,
-            has_ended=self._note_the_time,
+            has_ended=self._is_out_of_sight,
             heartbeat=self._parts.heartbeat_seconds,
         ):
             if isinstance(item, FrameBatch):
@@ -194,9 +199,12 @@ class EventStream:
             last is not None and self.top is not None and last >= self.top
         )
 
-    async def _note_the_time(self) -> bool:
+    async def _is_out_of_sight(self) -> bool:
+        """Asked now and then, and whenever something has changed: a time to look at runs too."""
         self._look_at_runs = True
-        return False
+        if self._visible is None:
+            return False
+        return await self._parts.threads.get(self._thread_id, self._visible) is None
 
     async def _newest_run(self) -> Run | None:
         found = await self._parts.runs.search(self._thread_id, status=None, limit=1, offset=0)
