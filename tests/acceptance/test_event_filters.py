@@ -131,3 +131,24 @@ async def test_a_thread_is_filtered_the_same_way(
         if (part.data or {}).get("status") == "run_done":
             break
     assert names == {"metadata", "updates|investigate", "values|investigate"}
+
+
+@pytest.mark.parametrize("mode", ["messages-tuple", "messages"])
+async def test_messages_are_merged_for_those_who_ask(deployment: Deployment, mode: Any) -> None:
+    thread_id = (await deployment.client.threads.create())["thread_id"]
+    said: Any = {"messages": [{"role": "user", "content": "one two three four five"}]}
+    run = await deployment.client.runs.create(thread_id, "chat", input=said, stream_mode=mode)
+    await deployment.client.runs.join(thread_id, run["run_id"])
+    joined = thread_id, run["run_id"]
+    every, _ = await filtered(deployment, joined)
+    merged, _ = await filtered(deployment, joined, merge_messages="true")
+    assert len(merged) < len(every)
+    assert merged[-1] == every[-1]
+    name = "messages" if mode == "messages-tuple" else "messages/partial"
+    assert _text(merged, name) == _text(every, name) != ""
+
+
+def _text(parts: list[StreamPart], name: str) -> str:
+    """All that is said: of tokens the sum, of growing messages the last."""
+    texts = [data[0]["content"] for data in datas_of(parts, name)]
+    return "".join(texts) if name == "messages" else texts[-1]

@@ -44,8 +44,8 @@ async def _chunks(
     read_values = partial(services(request).thread_streams.current_values, stream.thread_id)
     async for item in stream.items:
         if isinstance(item, FrameBatch):
-            frames = classic_frames(item.frames)
-            chunk = b"".join([_shown(frame, modes, wanted) for frame in frames])
+            frames = wanted.chosen(classic_frames(item.frames))
+            chunk = b"".join([_shown(frame, modes) for frame in frames])
             if chunk:
                 yield chunk
         elif isinstance(item, Gap):
@@ -54,8 +54,8 @@ async def _chunks(
             yield HEARTBEAT
 
 
-def _shown(frame: Frame, modes: Collection[ThreadStreamMode], wanted: EventFilter) -> bytes:
-    """The event as it is sent; nothing when it is not wanted."""
+def _shown(frame: Frame, modes: Collection[ThreadStreamMode]) -> bytes:
+    """The event as it is sent; nothing when its kind is not wanted."""
     if frame.mode == STATE_UPDATE:
         return frame.body if STATE_UPDATE in modes else b""
     tells_lifecycle = "run_modes" in modes or "lifecycle" in modes
@@ -63,7 +63,7 @@ def _shown(frame: Frame, modes: Collection[ThreadStreamMode], wanted: EventFilte
         return _run_done(frame) if tells_lifecycle else b""
     if frame.kind is FrameKind.METADATA:
         return frame.body if tells_lifecycle else b""
-    return frame.body if "run_modes" in modes and wanted.passes(frame) else b""
+    return frame.body if "run_modes" in modes else b""
 
 
 def _run_done(end: Frame) -> bytes:

@@ -1,4 +1,4 @@
-"""Which of a stream's events a reader wants: by mode, by namespace and by node.
+"""Which of a stream's events a reader wants: by mode, by namespace and by node; and how.
 
 What tells where a run begins, fails and ends passes every filter.
 """
@@ -11,6 +11,7 @@ from joinstream.domain.events import Frame, FrameKind
 from joinstream.domain.stream_modes import wants
 from joinstream.encoding import loads
 from joinstream.streams.codec import data_of
+from joinstream.streams.merging import merged
 
 Namespace = tuple[str, ...]
 """`node:<task id>` segments from the root graph, which is (), to a subgraph. As part of a filter, a
@@ -23,13 +24,14 @@ class EventFilter:
 
     `namespaces`: in or below one of these, at most `depth` levels below it. `nodes`: produced by
     one of these nodes, in its subgraph too, or by no node in particular, such as the graph's
-    values.
+    values. `merges`: what comes together of one message is made one event.
     """
 
     modes: frozenset[str] | None = None
     namespaces: Collection[Namespace] | None = None
     depth: int | None = None
     nodes: frozenset[str] | None = None
+    merges: bool = False
 
     @property
     def passes_everything(self) -> bool:
@@ -39,7 +41,12 @@ class EventFilter:
         """The events that are wanted, as they are sent."""
         if self.passes_everything:
             return [frame.body for frame in frames]
-        return [frame.body for frame in frames if self.passes(frame)]
+        return [frame.body for frame in self.chosen(frames)]
+
+    def chosen(self, frames: Sequence[Frame]) -> list[Frame]:
+        """The frames of what is wanted."""
+        wanted = [frame for frame in frames if self.passes(frame)]
+        return merged(wanted) if self.merges else wanted
 
     def passes(self, frame: Frame) -> bool:
         return frame.kind is not FrameKind.EVENT or (

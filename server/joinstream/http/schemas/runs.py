@@ -214,7 +214,8 @@ class EventsQuery(Query):
     `namespace`: `node:<task id>|node:<task id>|…` from the root graph, which is the empty text; a
     node's name alone stands for all its tasks. What lies further below comes along as deep as
     `depth` says. Without a namespace, `depth` counts from the root graph. `node`: only what these
-    nodes produce, in their subgraphs too, and what no node is the author of.
+    nodes produce, in their subgraphs too, and what no node is the author of. `merge_messages`: what
+    comes together of one message comes as one event.
     """
 
     keeps_empty = frozenset({"namespace"})
@@ -222,6 +223,7 @@ class EventsQuery(Query):
     namespace: list[str] = Field(default_factory=list)
     depth: Annotated[int, Field(ge=0)] | None = None
     node: list[str] = Field(default_factory=list)
+    merge_messages: bool = False
 
     def filter(self, modes: Collection[str] = ()) -> EventFilter:
         """`modes`: those that are wanted, none named: all."""
@@ -231,6 +233,7 @@ class EventsQuery(Query):
             namespaces=namespaces or None,
             depth=0 if namespaces and self.depth is None else self.depth,
             nodes=frozenset(self.node) or None,
+            merges=self.merge_messages,
         )
 
 
