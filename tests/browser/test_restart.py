@@ -1,4 +1,4 @@
-"""What a deployment does to pages: the API goes away in mid-stream, and another one comes."""
+"""What deployments and accidents do to pages: an API or a worker goes away in mid-stream."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,21 +14,33 @@ from tests.support.browser import new_page
 from tests.support.gates import Essay
 from tests.support.postgres import PostgresForTests
 from tests.support.redis import running_redis
-from tests.support.server import ApiProcess, Topology
+from tests.support.server import ApiProcess, ServerProcess, Topology
+from tests.support.site import QUICK_TO_NOTICE
 
 pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests, gates: Path) -> AsyncIterator[ApiProcess]:
-    """An API that may be restarted, with a worker that goes on meanwhile."""
+async def topology(postgres: PostgresForTests, gates: Path) -> AsyncIterator[Topology]:
+    """One API and one worker of it run."""
+    uri = await postgres.fresh_database()
     with running_redis() as redis:
-        topology = Topology(await postgres.fresh_database(), redis, ESSAY_GATES=str(gates))
+        topology = Topology(uri, redis, ESSAY_GATES=str(gates), **QUICK_TO_NOTICE)
         try:
             await asyncio.gather(topology.apis[0].start(), topology.workers[0].start())
-            yield topology.apis[0]
+            yield topology
         finally:
             await topology.stop_all()
+
+
+@pytest.fixture
+def api(topology: Topology) -> ApiProcess:
+    return topology.apis[0]
+
+
+@pytest.fixture
+def worker(topology: Topology) -> ServerProcess:
+    return topology.workers[0]
 
 
 async def test_pages_outlive_a_restart_of_the_api(
@@ -67,3 +79,27 @@ async def test_pages_outlive_a_restart_of_the_api(
         await plain.assert_finished(fetch, by_fetch)
         await chat.assert_finished(chatting, in_chat)
         await hook.assert_finished(hooked, in_hook)
+
+
+async def test_pages_outlive_the_death_of_a_worker(
+    api: ApiProcess,
+    worker: ServerProcess,
+    browser: Browser,
+    plain_page: str,
+    chat_page: str,
+    gates: Path,
+) -> None:
+    """The next attempt writes the answer anew; what the first had written is taken back."""
+    on_plain_page, in_chat = Essay(gates), Essay(gates)
+    async with new_page(browser) as source, new_page(browser) as chatting:
+        await plain.ask(source, plain_page, api.url, "EventSource", on_plain_page)
+        await chat.open_chat(chatting, chat_page, api.url)
+        await chat.ask(chatting, in_chat)
+        await plain.assert_written(source, on_plain_page.allow_words(9))
+        await chat.assert_conversation(chatting, in_chat.topic, in_chat.allow_words(9))
+
+        await worker.kill()
+        await worker.start()
+
+        await plain.assert_finished(source, on_plain_page)
+        await chat.assert_finished(chatting, in_chat)
