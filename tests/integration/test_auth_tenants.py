@@ -26,7 +26,7 @@ PUBLIC = {"/", "/ok", "/info", "/metrics", "/docs", "/openapi.json"}
 class Things:
     """What Ann has: a thread with a run that is over, an assistant, runs that have not begun.
 
-    `model` is an assistant that can be talked to.
+    `model` is an assistant that can be talked to, `response_id` the run by its other name.
     """
 
     thread_id: str
@@ -40,6 +40,7 @@ class Things:
     cron_id: str
     delivery_id: str
     model: str
+    response_id: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ def nothing(_: Things) -> dict[str, Any]:
 
 def said_to_anns_assistant(things: Things) -> dict[str, Any]:
     return {"model": things.model, "messages": [{"role": "user", "content": SECRET}]}
+
+
+def continuing_anns_thread(things: Things) -> dict[str, Any]:
+    return {"model": "chat", "input": "hi", "previous_response_id": things.response_id}
 
 
 WAITING = {"thread_id": "waiting_thread_id", "run_id": "waiting_run_id"}
@@ -172,6 +177,10 @@ CELLS: dict[str, Cell] = {
     "GET /v1/models": Cell(200, 200),
     "GET /v1/models/{model}": Cell(200, 404),
     "POST /v1/chat/completions": Cell(200, 404, said_to_anns_assistant),
+    "POST /v1/responses": Cell(200, 404, continuing_anns_thread),
+    "GET /v1/responses/{response_id}": Cell(200, 404),
+    "DELETE /v1/responses/{response_id}": Cell(200, 404),
+    "POST /v1/responses/{response_id}/cancel": Cell(200, 404),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
@@ -232,6 +241,7 @@ async def things(api: Api) -> Things:
         cron_id=cron["cron_id"],
         delivery_id=deliveries.json()[0]["delivery_id"],
         model=model["assistant_id"],
+        response_id=f"resp_{runs[0]['run_id']}",
     )
 
 

@@ -21,6 +21,7 @@ NO_UUIDS = {
     "assistant_id": "The assistant's UUID, or the name of a graph.",
     "namespace": "The subgraph's namespace.",
     "model": "The assistant's UUID, or the name of a graph.",
+    "response_id": "The id of a response, as it was answered.",
 }
 """Parameters in paths that need not be UUIDs, and what they are."""
 

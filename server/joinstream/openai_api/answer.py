@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from joinstream.domain.ids import RunId
+from joinstream.domain.run_record import Run
 from joinstream.encoding import dumps, loads
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
@@ -110,13 +111,13 @@ class Answer:
         return [message for message in self.messages if message.get("type") == "ai"]
 
 
-def answer_of(run_id: RunId, output: Any) -> Answer:
+def answer_of(run: Run, output: Any) -> Answer:
     """`output` is that of the run or, later on, the values of its thread; as JSON or as objects."""
     output = loads(dumps(output))
     if not isinstance(output, dict):
         return Answer([], [])
     messages = output.get("messages")
-    added = list(_added(run_id, messages)) if isinstance(messages, list) else []
+    added = list(_added(run, messages)) if isinstance(messages, list) else []
     questions = [_question(each["value"]) for each in output.get("__interrupt__") or ()]
     return Answer(added, questions)
 
@@ -144,15 +145,19 @@ def _texts(blocks: list[Any]) -> Iterator[str]:
             yield str(block.get("text") or "")
 
 
-def _added(run_id: RunId, messages: list[Any]) -> Iterator[Message]:
+def _added(run: Run, messages: list[Any]) -> Iterator[Message]:
     """What follows the run's input, up to the input of the next run.
 
-    The answer to a question of the graph is no message; then it is what follows the last input.
+    A run whose input has no ids of ours, an answer to a question for example, has what follows the
+    last input.
     """
     known = [message if isinstance(message, dict) else {} for message in messages]
-    own = f"in-{run_id.hex}-"
+    own = f"in-{run.run_id.hex}-"
     begins = [at for at, each in enumerate(known) if str(each.get("id")).startswith(own)]
-    begins = begins or [at for at, each in enumerate(known) if _is_input(each)]
+    if not begins:
+        if own in str(run.kwargs.get("input")):
+            return
+        begins = [at for at, each in enumerate(known) if _is_input(each)]
     for message in known[begins[-1] + 1 if begins else 0 :]:
         if _is_input(message):
             return

@@ -23,13 +23,10 @@ from joinstream.openai_api.asking import (
 )
 from joinstream.openai_api.chat_wire import ChatStream, Heading, completion
 from joinstream.openai_api.errors import ErrorObject, failed, run_error
-from joinstream.openai_api.foreground import ClientLeft, wait_for_end
+from joinstream.openai_api.foreground import NOBODY_LISTENS, ClientLeft, wait_for_end
 from joinstream.openai_api.schemas import ChatRequest
 from joinstream.services.run_streams import RunStream
 from joinstream.streams.join import Gap, Heartbeat
-
-NOBODY_LISTENS = 499
-"""What the log says of a request whose client has left."""
 
 
 async def create_completion(request: Request, body: ChatRequest) -> Response:
@@ -59,7 +56,7 @@ async def answer_to(request: Request, run: Run) -> Answer | ErrorObject:
         error = outcome.error if outcome else None
         status = outcome.status if outcome else "deleted"
         return run_error(error, f"The run ended without an answer: {status}.")
-    return answer_of(run.run_id, outcome.output)
+    return answer_of(run, outcome.output)
 
 
 async def _run_request(request: Request, body: ChatRequest) -> RunRequest:

@@ -30,13 +30,21 @@ class CallDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolResult:
+    """A tool of the graph has answered."""
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageEnd:
     """Nothing more comes of this message."""
 
     message_id: str
 
 
-Delta = TextDelta | CallDelta | MessageEnd
+Delta = TextDelta | CallDelta | ToolResult | MessageEnd
 
 
 class DeltaReader:
@@ -65,6 +73,8 @@ class DeltaReader:
             yield from self._content(message_id, message)
             yield from self._whole_calls(message_id, message.get("tool_calls") or ())
             yield MessageEnd(message_id)
+        elif kind == "tool":
+            yield ToolResult(str(message.get("tool_call_id")), text_of(message))
 
     def _content(self, message_id: str, message: dict[str, Any]) -> Iterator[Delta]:
         if text := text_of(message):

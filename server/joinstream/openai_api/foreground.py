@@ -11,6 +11,9 @@ from joinstream.http.run_streams import cancel_abandoned
 from joinstream.http.sse import OpenStreams
 from joinstream.services.run_streams import RunStream
 
+NOBODY_LISTENS = 499
+"""The status, for logs and metrics, of a request whose client has left."""
+
 
 class ClientLeft(Exception):
     """Nobody waits for the answer any more."""

@@ -2,13 +2,32 @@
 
 from starlette.routing import Route
 
-from joinstream.errors import BadRequest, GraphUnusable, NotFound, TooManyRequests
+from joinstream.errors import (
+    BadRequest,
+    Conflict,
+    GraphUnusable,
+    NotFound,
+    TooManyRequests,
+    Unavailable,
+)
 from joinstream.http.headers import CONTENT_LOCATION
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.openai_api.chat import create_completion
 from joinstream.openai_api.errors import ErrorOut
 from joinstream.openai_api.models import get_model, list_models
+from joinstream.openai_api.response_schemas import (
+    ResponseDeleted,
+    ResponseOut,
+    ResponseRequest,
+    RetrieveQuery,
+)
+from joinstream.openai_api.responses import (
+    cancel_response,
+    create_response,
+    delete_response,
+    get_response,
+)
 from joinstream.openai_api.schemas import ChatCompletion, ChatRequest, ModelList, ModelOut
 
 _EVENT_STREAM = "text/event-stream"
@@ -43,5 +62,46 @@ routes: list[Route] = [
         raises=_CANNOT_BE_ASKED,
         refusal=ErrorOut,
         summary="Continue a conversation, as a whole or streamed",
+    ),
+    operation_with_body(
+        "POST",
+        "/v1/responses",
+        create_response,
+        body=ResponseRequest,
+        returns=ResponseOut,
+        or_as={_EVENT_STREAM: ServerSentEvent},
+        gives=(CONTENT_LOCATION,),
+        raises=(*_CANNOT_BE_ASKED, Conflict),
+        refusal=ErrorOut,
+        summary="Answer, in a way that can be continued; waited for, streamed or in the background",
+    ),
+    operation(
+        "GET",
+        "/v1/responses/{response_id}",
+        get_response,
+        query=RetrieveQuery,
+        returns=ResponseOut,
+        or_as={_EVENT_STREAM: ServerSentEvent},
+        gives=(CONTENT_LOCATION,),
+        refusal=ErrorOut,
+        summary="Get a response, or join its stream",
+    ),
+    operation(
+        "DELETE",
+        "/v1/responses/{response_id}",
+        delete_response,
+        returns=ResponseDeleted,
+        refusal=ErrorOut,
+        summary="Delete a response",
+    ),
+    operation(
+        "POST",
+        "/v1/responses/{response_id}/cancel",
+        cancel_response,
+        returns=ResponseOut,
+        gives=(CONTENT_LOCATION,),
+        raises=(Unavailable,),
+        refusal=ErrorOut,
+        summary="Cancel a response",
     ),
 ]

@@ -1,0 +1,172 @@
+"""Streams in OpenAI's shape when not all can be told: events are lost, or a worker dies."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from joinstream.domain.events import EventId, Frame, FrameKind
+from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.run_record import Run
+from joinstream.openai_api.answer import answer_of, input_id
+from joinstream.openai_api.chat_wire import ChatStream, Heading
+from joinstream.openai_api.response_events import ResponseStream
+from joinstream.openai_api.response_wire import answered
+from joinstream.streams.codec import sse_bytes
+
+RUN_ID = RunId(UUID(int=7))
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+RUN = Run(
+    run_id=RUN_ID,
+    thread_id=ThreadId(UUID(int=8)),
+    temporary=False,
+    assistant_id=AssistantId(UUID(int=9)),
+    graph_id="chat",
+    status="running",
+    blocked=False,
+    attempt=1,
+    forgiven_attempts=0,
+    epoch=1,
+    cancel_action=None,
+    cancel_reason=None,
+    multitask_strategy="enqueue",
+    priority=0,
+    concurrency_key=None,
+    user_id=None,
+    timeout_seconds=None,
+    kwargs={},
+    metadata={},
+    error=None,
+    created_at=MOMENT,
+    run_after=MOMENT,
+    updated_at=MOMENT,
+    started_at=None,
+    ended_at=None,
+    set_aside_at=None,
+)
+
+
+def frame(kind: FrameKind, mode: str, data: Any) -> Frame:
+    id = EventId(1, 0)
+    return Frame(id, None, RUN_ID, kind, mode, 0, sse_bytes(mode, orjson.dumps(data), id))
+
+
+def begins(attempt: int = 1) -> Frame:
+    return frame(FrameKind.METADATA, "metadata", {"run_id": str(RUN_ID), "attempt": attempt})
+
+
+def word(text: str, message_id: str = "m", *, last: bool = False) -> Frame:
+    chunk = {"type": "AIMessageChunk", "id": message_id, "content": text}
+    return frame(
+        FrameKind.EVENT, "messages", [{**chunk, "chunk_position": "last" if last else None}, {}]
+    )
+
+
+def answer(*texts: str) -> Any:
+    given = {"type": "human", "id": input_id(RUN_ID, 0), "content": "hi"}
+    said = [{"type": "ai", "id": f"m{at or ''}", "content": text} for at, text in enumerate(texts)]
+    return answer_of(RUN, {"messages": [given, *said]})
+
+
+def chat() -> ChatStream:
+    return ChatStream(Heading("chatcmpl-7", 0, "chat"), include_usage=False)
+
+
+def events(sent: bytes) -> list[Any]:
+    lines = sent.decode().splitlines()
+    told = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    return [orjson.loads(line) for line in told if line != "[DONE]"]
+
+
+def words(sent: bytes) -> list[str]:
+    return [
+        content
+        for chunk in events(sent)
+        if "choices" in chunk and (content := chunk["choices"][0]["delta"].get("content"))
+    ]
+
+
+def numbers(sent: bytes) -> list[int]:
+    return [event["sequence_number"] for event in events(sent)]
+
+
+def response_events(
+    frames: Iterable[Frame], *texts: str, after: int | None = None, misses: bool = False
+) -> bytes:
+    stream = ResponseStream(RUN, after)
+    sent = stream.begin() + stream.tell(frames)
+    if misses:
+        stream.miss()
+    return sent + stream.finish(answered(RUN, answer(*texts)))
+
+
+def test_what_was_lost_is_told_at_the_end() -> None:
+    stream = chat()
+    sent = stream.tell([begins(), word("one ")])
+    stream.miss()
+    sent += stream.tell([word("three")])
+    sent += stream.finish(answer("one two three"))
+    assert words(sent) == ["one ", "two three"]
+
+
+def test_a_second_attempt_is_not_told_twice() -> None:
+    stream = chat()
+    sent = stream.tell([begins(), word("one "), begins(2), word("one ", "n"), word("two", "n")])
+    assert words(sent + stream.finish(answer("one two"))) == ["one ", "two"]
+
+
+def test_a_second_attempt_is_told_word_by_word_when_the_first_said_nothing() -> None:
+    stream = chat()
+    assert words(stream.tell([begins(), begins(2), word("one "), word("two")])) == ["one ", "two"]
+
+
+def test_an_answer_that_does_not_continue_what_was_told_is_an_error() -> None:
+    stream = chat()
+    sent = stream.tell([begins(), word("one "), begins(2)]) + stream.finish(answer("uno due"))
+    assert events(sent)[-1]["error"]["code"] == "stream_lost"
+    assert b"[DONE]" not in sent
+
+
+def test_a_resumed_response_has_the_rest_of_the_same_events() -> None:
+    frames = [begins(), word("one "), word("two", last=True)]
+    whole = response_events(frames, "one two")
+    assert numbers(whole) == list(range(10))
+    assert events(response_events(frames, "one two", after=4)) == events(whole)[5:]
+
+
+def test_a_response_whose_log_is_gone_comes_whole_with_numbers_that_go_on() -> None:
+    sent = response_events([], "one two", after=40)
+    assert numbers(sent) == list(range(41, 48))
+    assert [event["delta"] for event in events(sent) if "delta" in event] == ["one two"]
+    assert events(sent)[-1]["response"]["output"][0]["content"][0]["text"] == "one two"
+
+
+def test_a_message_whose_rest_is_lost_is_closed_and_told_whole() -> None:
+    sent = response_events([begins(), word("one ")], "one two", misses=True)
+    done = [event["item"] for event in events(sent) if event["type"] == "response.output_item.done"]
+    assert [(item["status"], item["content"][0]["text"]) for item in done] == [
+        ("incomplete", "one "),
+        ("completed", "one two"),
+    ]
+
+
+def test_an_attempt_that_died_leaves_an_incomplete_item() -> None:
+    frames = [begins(), word("one "), begins(2), word("two", "n", last=True)]
+    stream = ResponseStream(RUN, None)
+    stream.tell(frames)
+    assert [item["status"] for item in stream.told] == ["incomplete", "completed"]
+
+
+def test_the_answer_is_found_among_other_runs_of_the_thread() -> None:
+    other = input_id(RunId(UUID(int=70)), 0)
+    messages = [
+        {"type": "human", "id": other, "content": "before"},
+        {"type": "ai", "id": "a", "content": "no"},
+        {"type": "human", "id": input_id(RUN_ID, 0), "content": "hi"},
+        {"type": "ai", "id": "b", "content": "yes"},
+        {"type": "human", "id": input_id(RunId(UUID(int=71)), 0), "content": "after"},
+        {"type": "ai", "id": "c", "content": "no"},
+    ]
+    assert answer_of(RUN, {"messages": messages}).text == "yes"
