@@ -63,6 +63,13 @@ def built_page(page: Path, folder: Path, **environment: str) -> Iterator[str]:
     """Build a page with its own command, into a folder, and serve it. Gives its address."""
     build = [needs("npm", page), "run", "build", "--", "--outDir", str(folder)]
     subprocess.run(build, cwd=page, env={**os.environ, **environment}, check=True)
+    with served_page(folder) as address:
+        yield address
+
+
+@contextmanager
+def served_page(folder: Path) -> Iterator[str]:
+    """Serve a page as it is. Gives its address."""
     handler = partial(_Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
