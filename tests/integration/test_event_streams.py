@@ -6,10 +6,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.typing import Origin
 
 from joinstream.domain.events import EventId, Frame, FrameKind
 from joinstream.event_streaming.sequence import seq_of
 from joinstream.ports import Retention
+from joinstream.settings.http import CorsConfig
 from joinstream.streams.codec import sse_bytes
 from tests.support.api import TENANTS, Api, running_api
 from tests.support.event_streams import lifecycle_of, watching
@@ -117,4 +119,37 @@ async def test_who_may_see_but_some_threads_is_let_go_when_the_thread_is_gone(
             assert (await api.http.post("/threads", json=taken, headers=bob)).status_code == 200
             with pytest.raises(StopAsyncIteration):
                 await events.next()
+    await postgres.drop_database(uri)
+
+
+async def test_the_environment_can_switch_it_off(postgres: PostgresForTests) -> None:
+    uri = await postgres.fresh_database()
+    async with running_api(uri, ff_v2_event_streaming=False) as api:
+        for path in ("commands", "stream/events"):
+            answer = await api.http.post(f"/threads/{uuid4()}/{path}", json={})
+            assert answer.status_code == 404
+    await postgres.drop_database(uri)
+
+
+async def test_pages_of_unknown_origins_do_not_get_a_socket(postgres: PostgresForTests) -> None:
+    """A browser would send the user's cookies along with it."""
+    uri = await postgres.fresh_database()
+    known = CorsConfig(allow_origins=("https://a.example",), allow_origin_regex=r"https://b\..*")
+    async with running_api(uri, over_tcp=True, cors_config=known) as api:
+        url = str(api.http.base_url.copy_with(scheme="ws")).rstrip("/")
+        own = str(api.http.base_url).rstrip("/")
+        for origin, lets_in in (
+            ("https://a.example", True),
+            ("https://b.example", True),
+            (own, True),
+            ("https://c.example", False),
+        ):
+            path = f"{url}/threads/{uuid4()}/stream/events"
+            async with connect(path, origin=Origin(origin)) as socket:
+                if lets_in:
+                    await socket.send('{"id": 1, "method": "run.cancel"}')
+                    assert json.loads(await socket.recv())["type"] == "error"
+                else:
+                    await socket.wait_closed()
+                    assert socket.close_code == 4403
     await postgres.drop_database(uri)
