@@ -104,6 +104,24 @@ async def test_an_end_that_nobody_announced_is_told_from_the_row(api: Api) -> No
     assert end["event_id"] == f"synth:{run['run_id']}:lc||failed"
 
 
+async def test_the_end_of_a_run_that_is_gone_is_told_although_another_came_after_it(
+    api: Api,
+) -> None:
+    """Rolled back by a worker that could not tell of it."""
+    thread_id = str((await api.client.threads.create())["thread_id"])
+    gone = await api.client.runs.create(thread_id, "echo", input={"text": "hi"})
+    async with watching(api.http, thread_id, "lifecycle") as events:
+        await events.heartbeat()
+        await api.client.runs.create(thread_id, "echo", input={"text": "hi"})
+        await api.backends.database.execute(
+            "delete from runs where run_id = $1", UUID(gone["run_id"])
+        )
+        await api.backends.bus.events.nudge(UUID(thread_id))
+        ends = [await events.next(), await events.next()]
+    assert [lifecycle_of(end) for end in ends] == ["interrupted", "failed"]
+    assert ends[-1]["event_id"] == f"synth:{gone['run_id']}:lc||failed"
+
+
 async def test_who_may_see_but_some_threads_is_let_go_when_the_thread_is_gone(
     postgres: PostgresForTests,
 ) -> None:

@@ -30,11 +30,16 @@ class EventReader:
     """Reads envelopes, one by one or up to a certain one."""
 
     def __init__(self, response: httpx.Response) -> None:
-        self.response = response
+        self._lines = response.aiter_lines()
         self._events = self._read()
 
     async def next(self) -> Event:
         return await anext(self._events)
+
+    async def heartbeat(self) -> None:
+        """Wait for one: by then, the server has read what there is of the thread."""
+        while not (await anext(self._lines)).startswith(":"):
+            pass
 
     async def to_the_end(self, runs: int = 1) -> list[Event]:
         """All events up to the last one that says how a run ended, of so many runs."""
@@ -45,7 +50,7 @@ class EventReader:
         return seen
 
     async def _read(self) -> AsyncIterator[Event]:
-        async for line in self.response.aiter_lines():
+        async for line in self._lines:
             if line.startswith("data: "):
                 yield json.loads(line.removeprefix("data: "))
 

@@ -48,12 +48,11 @@ class _RunInSight:
 
     run_id: UUID
     classic: ClassicRun | None
-    has_ended: bool = False
 
 
 @dataclass(slots=True)
 class Timeline:
-    """Reads a thread's log from its start.
+    """Reads a thread's log from its start. `ended` are the runs of which it has told the end.
 
     While it `replays`, how a run ended is kept back, because a later run makes it stale: clients
     take it for the end of the run they are waiting for.
@@ -62,6 +61,7 @@ class Timeline:
     replays: bool
     last: EventId | None = None
     run: _RunInSight | None = None
+    ended: set[UUID] = field(default_factory=set)
     _kept_back: list[Told] = field(default_factory=list)
 
     def read(self, frames: Iterable[Frame], now: int) -> Iterator[Told]:
@@ -91,6 +91,7 @@ class Timeline:
         now: int,
     ) -> Iterator[Told]:
         """The end of a run that nobody announced, in the place it would have had."""
+        self.ended.add(run_id)
         at = EventId(self.last.epoch, self.last.k + 1) if self.last else EventId(0, 1)
         questions = [
             envelopes.question(run_id, (), str(each["id"]), each.get("value"), now)
@@ -101,15 +102,15 @@ class Timeline:
         for event in (*questions, *ends):
             yield _told(event, at, run_id)
 
-    def knows_end_of(self, run_id: UUID) -> bool:
-        return self.run is not None and self.run.run_id == run_id and self.run.has_ended
-
     def _told(self, frame: Frame, now: int) -> Iterator[Told]:
         if frame.run_id == NO_RUN:
             yield _told(values_set_by_hand(frame, now), frame.id, NO_RUN)
             return
         run = self._run_of(frame)
-        run.has_ended = frame.kind is FrameKind.END
+        if frame.kind is FrameKind.END:
+            self.ended.add(frame.run_id)
+        else:
+            self.ended.discard(frame.run_id)
         if frame.kind is FrameKind.PROTOCOL:
             told = Told(frame.mode, seq_of(frame.id), frame.depth, frame.body)
             completed = _lifecycle_of_run(told) == "completed"

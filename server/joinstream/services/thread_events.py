@@ -10,7 +10,7 @@ from uuid import UUID
 
 from joinstream.domain.access import Filter
 from joinstream.domain.events import EventId, FrameBatch
-from joinstream.domain.ids import ThreadId
+from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import is_terminal
 from joinstream.errors import NotFound
@@ -123,9 +123,8 @@ class EventStream:
         self._stack = stack
         self._timeline = Timeline(replays=True)
         self._look_at_runs = False
-        self._awaited: UUID | None = None
-        self._ended_unannounced: UUID | None = None
-        self._made_up: UUID | None = None
+        self._awaited: set[UUID] = set()
+        self._unannounced: set[UUID] = set()
         self._ended_long_ago = False
 
     @property
@@ -220,41 +219,42 @@ class EventStream:
         has_begun_since = timeline.last is not None and newest.epoch > timeline.last.epoch
         told = list(timeline.let_go(stale=has_begun_since or not is_terminal(newest.status)))
         if not is_terminal(newest.status):
-            self._awaited = newest.run_id
+            self._awaited.add(newest.run_id)
         elif newest.started_at is None:
-            told += await self._end_of(newest)
+            told += await self._end_of(newest.run_id, newest)
         return told
 
     async def _ends_nobody_announced(self) -> list[Told]:
-        """The end of a run that was cancelled before it began, or whose worker died just then.
+        """The ends of runs that were cancelled before they began, or whose worker died just then.
 
-        It is made up at the second look: at the first, the announcement may be on its way.
+        They are made up at the second look: at the first, the announcement may be on its way.
         """
         self._look_at_runs = False
         timeline, newest = self._timeline, await self._newest_run()
-        if newest is None or timeline.knows_end_of(newest.run_id):
-            return []
-        if not is_terminal(newest.status):
-            self._awaited = newest.run_id
-            return []
-        begun = timeline.run is not None and timeline.run.run_id == newest.run_id
-        awaited = begun or newest.started_at is None or newest.run_id == self._awaited
-        if not awaited or newest.run_id == self._made_up:
-            return []
-        if newest.run_id != self._ended_unannounced:
-            self._ended_unannounced = newest.run_id
-            self._look_at_runs = True
-            return []
-        return await self._end_of(newest)
+        if newest is not None and (newest.started_at is None or not is_terminal(newest.status)):
+            self._awaited.add(newest.run_id)
+        if timeline.run is not None:
+            self._awaited.add(timeline.run.run_id)
+        self._awaited -= timeline.ended
+        told: list[Told] = []
+        for run_id in self._awaited:
+            run = await self._parts.runs.get(self._thread_id, RunId(run_id), None)
+            if run is not None and not is_terminal(run.status):
+                continue
+            if run_id in self._unannounced:
+                told += await self._end_of(run_id, run)
+            else:
+                self._unannounced.add(run_id)
+                self._look_at_runs = True
+        return told
 
-    async def _end_of(self, run: Run) -> list[Told]:
-        self._made_up = run.run_id
+    async def _end_of(self, run_id: UUID, run: Run | None) -> list[Told]:
+        """How a run ended; one that is gone was rolled back."""
+        status = run.status if run is not None else "rollback"
+        error = ((run.error or {}).get("message") or run.cancel_reason) if run else None
         thread = await self._parts.threads.get(self._thread_id, None)
-        asked = thread.interrupts if thread is not None and run.status == "success" else {}
-        error = (run.error or {}).get("message") or run.cancel_reason
-        return list(
-            self._timeline.make_up_end(run.run_id, run.status, error, list(_each(asked)), _now())
-        )
+        asked = thread.interrupts if thread is not None and status == "success" else {}
+        return list(self._timeline.make_up_end(run_id, status, error, list(_each(asked)), _now()))
 
 
 def _is_long_ago(moment: datetime) -> bool:
