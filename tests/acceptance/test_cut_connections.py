@@ -130,6 +130,28 @@ async def test_a_filter_holds_after_a_cut(proxy: CuttingProxy, client: LangGraph
             assert await join() == whole, f"after {length} bytes"
 
 
+async def test_a_threads_stream_that_is_cut_anywhere_loses_and_repeats_nothing(
+    proxy: CuttingProxy, client: LangGraphClient
+) -> None:
+    thread_id = await new_thread(client)
+    for steps in (1, 2):
+        await client.runs.wait(thread_id, "counter", input={"steps": steps})
+
+    async def follow() -> list[StreamPart]:
+        """Both runs, to the end of the second."""
+        parts: list[StreamPart] = []
+        async for part in await client.threads.join_stream(thread_id, last_event_id="-1"):
+            parts.append(part)
+            if [each.data.get("status") for each in parts].count("run_done") == 2:
+                break
+        return parts
+
+    whole = await follow()
+    for length in range(0, proxy.streamed, 47):
+        with proxy.cutting_streams(after=length, times=1):
+            assert await follow() == whole, f"after {length} bytes"
+
+
 @pytest.mark.parametrize("stateless", [False, True])
 @pytest.mark.filterwarnings("ignore:Request failed, attempting reconnect:UserWarning")
 async def test_a_result_that_is_cut_anywhere_is_got_whole(

@@ -69,6 +69,25 @@ async def test_a_stopping_api_lets_its_clients_go_on_elsewhere(site: Site) -> No
     await site.auditor.agree(uncut.parts)
 
 
+async def test_who_follows_a_thread_at_a_stopping_api_goes_on_elsewhere(site: Site) -> None:
+    thread_id, run_id = await site.begin("counter", COUNT)
+    entrances = site.deployment.here, site.deployment.there
+    here, there = [
+        Listener(await entrance.client.threads.join_stream(thread_id, last_event_id="-1"))
+        for entrance in entrances
+    ]
+    await here.began()
+    api, _ = site.topology.apis
+    api.signal(signal.SIGTERM)
+    assert await api.ended() == 0
+    await api.start()
+    await site.client.runs.join(thread_id, run_id)
+    await site.client.threads.delete(thread_id)
+    parts = await there.all()
+    assert names_of(parts) == ["metadata", *["values"] * (STEPS + 1), "metadata"]
+    assert await here.all() == parts
+
+
 async def test_a_run_whose_only_api_died_is_executed_all_the_same(site: Site) -> None:
     thread_id, run_id = await site.begin("counter", COUNT)
     api, _ = site.topology.apis

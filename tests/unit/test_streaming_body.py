@@ -34,6 +34,7 @@ class Recorder:
             open_streams=OpenStreams(),
             close=self.close,
             on_disconnect=self.on_disconnect,
+            may_end_anywhere=True,
         )
 
 

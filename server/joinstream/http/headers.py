@@ -42,7 +42,7 @@ IDEMPOTENCY_KEY = _text(
 PREFER_MINIMAL = _text("Prefer", "`return=minimal` answers 204 without the thread.")
 PREFER_EXACT = _text("Prefer", "`count=exact` counts all that match, however many they are.")
 
-LOCATION = _text("Location", "Where to join the run again.", always=True)
+LOCATION = _text("Location", "Where to join again.", always=True)
 CONTENT_LOCATION = _text("Content-Location", "The run's own path.", always=True)
 STREAM_POSITION = _text(
     "X-Stream-Position",

@@ -15,6 +15,7 @@ from joinstream.encoding import dumps
 from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.event_streaming.classic import classic_frames
 from joinstream.http.measured import measure_of
+from joinstream.http.schemas.base import Query
 from joinstream.http.schemas.runs import QueueOut, StreamQuery
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, OpenStreams, StreamingBody
@@ -74,17 +75,20 @@ def _where(cursor: Cursor) -> str | None:
     return str(id) if isinstance(id, EventId) else START
 
 
-def _rejoin(request: Request, cursor: Cursor) -> str:
+def rejoin(request: Request, query: type[Query], cursor: Cursor) -> str:
     """How to join the stream again, for clients that go where `Location` leads and no more: as it
-    was asked for, from where it began unless they tell of an event they have."""
+    was asked for, from where it began unless they tell of an event they have.
+
+    `query` is what the path that leads to the stream heeds.
+    """
     asked = [
         (name, text)
         for name, text in request.query_params.multi_items()
-        if name in StreamQuery.model_fields and name != "last_event_id"
+        if name in query.model_fields and name != "last_event_id"
     ]
     where = _where(cursor)
-    query = urlencode([*asked, *([("last_event_id", where)] if where else [])])
-    return f"stream?{query}" if query else "stream"
+    text = urlencode([*asked, *([("last_event_id", where)] if where else [])])
+    return f"stream?{text}" if text else "stream"
 
 
 def event_stream(
@@ -101,7 +105,7 @@ def event_stream(
         _sse_chunks(request, stream, wanted),
         {
             **STREAM_HEADERS,
-            **locations(request, stream.run, _rejoin(request, stream.cursor)),
+            **locations(request, stream.run, rejoin(request, StreamQuery, stream.cursor)),
             **position(stream.cursor),
         },
         cancel_on_disconnect=cancel_on_disconnect,
@@ -157,6 +161,8 @@ def run_body(
         open_streams=open_streams,
         close=stream.close,
         on_disconnect=cancel if cancel_on_disconnect else None,
+        # of a stream of events, clients ask whether the run is over
+        may_end_anywhere=headers["Content-Type"].startswith("text/event-stream"),
     )
 
 

@@ -84,6 +84,7 @@ class StreamingBody(Response):
     """A response whose chunks come from an iterator, for as long as the client stays.
 
     `close` is awaited however the response ends; `on_disconnect` when the client left first.
+    `may_end_anywhere`: whether clients can tell a response that was ended early from a whole one.
     """
 
     def __init__(
@@ -94,13 +95,14 @@ class StreamingBody(Response):
         open_streams: OpenStreams,
         close: Callable[[], Awaitable[None]],
         on_disconnect: OnDisconnect | None = None,
+        may_end_anywhere: bool = False,
     ) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers(headers)
         self._chunks = chunks
         self._open_streams = open_streams
-        self._may_end_anywhere = headers["Content-Type"].startswith("text/event-stream")
+        self._may_end_anywhere = may_end_anywhere
         self._close = close
         self._on_disconnect = on_disconnect
         self._sender: asyncio.Task[None] | None = None
@@ -109,7 +111,7 @@ class StreamingBody(Response):
         self._client_left = False
 
     def interrupt(self) -> None:
-        """Stop sending. A stream of events is completed with what was sent; a result is cut off,
+        """Stop sending. What may end anywhere is completed with what was sent; all else is cut off,
         as half of it would pass for the whole, and clients answer a cut by joining again."""
         self._interrupted = True
         if self._sender is not None and not self._ending:

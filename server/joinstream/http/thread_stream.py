@@ -10,9 +10,9 @@ from starlette.routing import Route
 from joinstream.domain.events import Frame, FrameBatch, FrameKind
 from joinstream.encoding import dumps, loads
 from joinstream.event_streaming.classic import classic_frames
-from joinstream.http.headers import LAST_EVENT_ID, STREAM_POSITION
+from joinstream.http.headers import LAST_EVENT_ID, LOCATION, STREAM_POSITION
 from joinstream.http.routing import operation
-from joinstream.http.run_streams import cursor_of, gap_bytes, position
+from joinstream.http.run_streams import cursor_of, gap_bytes, position, rejoin
 from joinstream.http.schemas.runs import ServerSentEvent, ThreadStreamMode, ThreadStreamQuery
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, StreamingBody
@@ -27,9 +27,11 @@ from joinstream.streams.join import Gap, Heartbeat
 async def stream_thread(request: Request, query: ThreadStreamQuery) -> Response:
     cursor = cursor_of(request, query.last_event_id)
     stream = await services(request).thread_streams.join(thread_id_of(request), cursor)
+    path = f"{request.scope.get('root_path', '')}/threads/{stream.thread_id}"
+    location = {"Location": f"{path}/{rejoin(request, ThreadStreamQuery, stream.cursor)}"}
     return StreamingBody(
         _chunks(request, stream, query.modes(), query.filter()),
-        {**STREAM_HEADERS, **position(stream.cursor)},
+        {**STREAM_HEADERS, **location, **position(stream.cursor)},
         open_streams=request.app.state.open_streams,
         close=stream.close,
     )
@@ -82,7 +84,7 @@ routes: list[Route] = [
         takes=(LAST_EVENT_ID,),
         returns=ServerSentEvent,
         content="text/event-stream",
-        gives=(STREAM_POSITION,),
+        gives=(LOCATION, STREAM_POSITION),
         summary="Follow a thread's runs, one after another; Last-Event-ID replays what was missed",
     ),
 ]
