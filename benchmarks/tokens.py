@@ -18,35 +18,52 @@ MOST_TIMES_BARE = 2.5
 
 
 class Stream(NamedTuple):
-    """A graph that streams `EVENTS_PER_RUN` events of one mode, and how a client asks for them."""
+    """A graph that streams `EVENTS_PER_RUN` events of one mode, and how a client asks for them.
+
+    `event` stands in each of them on the wire, and nowhere else.
+    """
 
     unit: str
-    assistant_id: str
-    given: dict[str, Any]
+    path: str
+    payload: dict[str, Any]
     graph: Graph
+    given: dict[str, Any]
     graph_mode: StreamMode
-    asked_mode: str
     event: bytes
     has_aim: bool
 
 
+_TOKENS = {"tokens": EVENTS_PER_RUN}
+_EVENTS = {"events": EVENTS_PER_RUN}
+_ASKED_AS_OPENAI = {"role": "user", "content": str(EVENTS_PER_RUN)}
+
 STREAMS = (
     Stream(
         "token",
-        "tokens",
-        {"tokens": EVENTS_PER_RUN},
+        "/runs/stream",
+        {"assistant_id": "tokens", "input": _TOKENS, "stream_mode": "messages-tuple"},
         tokens.graph,
+        _TOKENS,
         "messages",
-        "messages-tuple",
         b"event: messages\n",
         has_aim=True,
     ),
     Stream(
+        "token of /v1/chat/completions",
+        "/v1/chat/completions",
+        {"model": "tokens", "messages": [_ASKED_AS_OPENAI], "stream": True},
+        tokens.graph,
+        _TOKENS,
+        "messages",
+        b'"delta":{"content":',
+        has_aim=False,
+    ),
+    Stream(
         "custom event",
-        "events",
-        {"events": EVENTS_PER_RUN},
+        "/runs/stream",
+        {"assistant_id": "events", "input": _EVENTS, "stream_mode": "custom"},
         events.graph,
-        "custom",
+        _EVENTS,
         "custom",
         b"event: custom\n",
         has_aim=False,
@@ -88,13 +105,8 @@ async def _bare(stream: Stream) -> None:
 
 async def _receive(connection: Connection, stream: Stream) -> int:
     """Run the graph and count its events. Raises AssertionError when some are missing."""
-    payload = {
-        "assistant_id": stream.assistant_id,
-        "input": stream.given,
-        "stream_mode": stream.asked_mode,
-    }
     seen = Occurrences(stream.event)
-    await connection.exchange("POST", "/runs/stream", payload, on_body=seen.feed)
+    await connection.exchange("POST", stream.path, stream.payload, on_body=seen.feed)
     assert seen.count >= EVENTS_PER_RUN, f"only {seen.count} events arrived"
     return seen.count
 

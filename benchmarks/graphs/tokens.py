@@ -2,6 +2,8 @@
 
 in   {"tokens": 4000}
 out  {"tokens": 4000, "messages": [AIMessage(...)]}
+
+Without `tokens`, the last message says how many.
 """
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -17,12 +19,13 @@ class Talker(ScriptedModel):
         return AIMessage("token " * int(messages[-1].text))
 
 
-class State(MessagesState):
+class State(MessagesState, total=False):
     tokens: int
 
 
 async def talk(state: State) -> dict[str, list[BaseMessage]]:
-    return {"messages": [await Talker().ainvoke([HumanMessage(str(state["tokens"]))])]}
+    told = [HumanMessage(str(state["tokens"]))] if "tokens" in state else state["messages"]
+    return {"messages": [await Talker().ainvoke(told)]}
 
 
 graph = StateGraph(State).add_node(talk).add_edge(START, "talk").compile()
