@@ -170,3 +170,18 @@ def test_the_answer_is_found_among_other_runs_of_the_thread() -> None:
         {"type": "ai", "id": "c", "content": "no"},
     ]
     assert answer_of(RUN, {"messages": messages}).text == "yes"
+
+
+def test_messages_that_a_graph_keeps_as_openai_writes_them_are_understood() -> None:
+    function = {"name": "look", "arguments": "{}"}
+    call = {"id": "1", "type": "function", "function": function}
+    given = {"role": "user", "id": input_id(RUN_ID, 0), "content": "hi"}
+    said = {"role": "assistant", "content": "Let us see", "tool_calls": [call]}
+    found = answer_of(RUN, {"messages": [given, said]})
+    assert (found.text, found.finish_reason) == ("Let us see", "tool_calls")
+    assert [(call.name, call.arguments) for call in found.open_calls] == [("look", "{}")]
+
+
+def test_frames_of_other_protocols_are_passed_over() -> None:
+    envelope = {"type": "event", "method": "messages", "params": {}}
+    assert chat().tell([frame(FrameKind.PROTOCOL, "messages", envelope)]) == b""

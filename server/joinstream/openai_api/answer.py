@@ -17,6 +17,7 @@ BETWEEN_MESSAGES = "\n\n"
 """Stands between the texts of a run that are told as one."""
 
 _OF_INPUT = re.compile(r"in-[0-9a-f]{32}-\d+")
+_KINDS = {"assistant": "ai", "user": "human", "tool": "tool"}
 _CUT_SHORT: dict[str, FinishReason] = {
     "length": "length",
     "max_tokens": "length",
@@ -108,7 +109,7 @@ class Answer:
 
     @property
     def _said(self) -> list[Message]:
-        return [message for message in self.messages if message.get("type") == "ai"]
+        return [message for message in self.messages if kind_of(message) == "ai"]
 
 
 def answer_of(run: Run, output: Any) -> Answer:
@@ -122,6 +123,12 @@ def answer_of(run: Run, output: Any) -> Answer:
     return Answer(added, questions)
 
 
+def kind_of(message: Message) -> str | None:
+    """The type of a message; graphs may also keep messages as OpenAI writes them."""
+    kind = message.get("type")
+    return kind if isinstance(kind, str) else _KINDS.get(str(message.get("role")))
+
+
 def text_of(message: Message) -> str:
     """The text of a message or a chunk, without images, thoughts and the like."""
     content = message.get("content")
@@ -131,10 +138,14 @@ def text_of(message: Message) -> str:
 
 
 def calls_of(message: Message) -> list[ToolCall]:
-    calls = message.get("tool_calls") or ()
-    return [
-        ToolCall(call.get("id") or "", call["name"], dumps(call["args"]).decode()) for call in calls
-    ]
+    return [_call(call) for call in message.get("tool_calls") or ()]
+
+
+def _call(call: dict[str, Any]) -> ToolCall:
+    call_id = call.get("id") or ""
+    if "function" in call:
+        return ToolCall(call_id, call["function"]["name"], call["function"]["arguments"])
+    return ToolCall(call_id, call["name"], dumps(call["args"]).decode())
 
 
 def _texts(blocks: list[Any]) -> Iterator[str]:
@@ -165,7 +176,7 @@ def _added(run: Run, messages: list[Any]) -> Iterator[Message]:
 
 
 def _is_input(message: Message) -> bool:
-    return message.get("type") == "human" or bool(_OF_INPUT.fullmatch(str(message.get("id"))))
+    return kind_of(message) == "human" or bool(_OF_INPUT.fullmatch(str(message.get("id"))))
 
 
 def _question(value: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from joinstream.domain.events import Frame
+from joinstream.domain.events import Frame, FrameKind
 from joinstream.encoding import dumps, loads
 from joinstream.openai_api.answer import text_of
 from joinstream.streams.codec import data_of
@@ -59,7 +59,7 @@ class DeltaReader:
 
     def read(self, frame: Frame) -> Iterator[Delta]:
         """Nothing for a frame that is not about a message of the model."""
-        if frame.mode != "messages" or frame.depth:
+        if frame.kind is not FrameKind.EVENT or frame.mode != "messages" or frame.depth:
             return
         message = loads(data_of(frame.body))[0]
         kind = message.get("type")

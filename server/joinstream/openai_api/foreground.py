@@ -44,7 +44,9 @@ async def wait_for_end(request: Request, stream: RunStream) -> None:
             await stream.close()
             if not is_over:
                 await cancel_abandoned(request, stream.run)
-    if not is_over:
+    if is_over:
+        waiting.for_end.result()
+    else:
         raise ClientLeft if has_left else Unavailable("The server is stopping. Ask again.")
 
 

@@ -78,10 +78,10 @@ async def _continuing(request: Request, body: ResponseRequest, response_id: str)
 async def _to_branch_from(request: Request, previous: Run) -> str | None:
     """The last checkpoint of a response that others have followed already; None of the newest."""
     asked = services(request)
-    [newest], _ = await asked.runs.search(
+    newest, _ = await asked.runs.search(
         previous.thread_id, status=None, limit=1, offset=0, exact=False
     )
-    if newest.run_id == previous.run_id or not is_terminal(previous.status):
+    if [run.run_id for run in newest] == [previous.run_id] or not is_terminal(previous.status):
         return None
     wanted = HistoryQuery(limit=1, metadata={"run_id": str(previous.run_id)})
     history = await asked.thread_states.history(previous.thread_id, wanted)

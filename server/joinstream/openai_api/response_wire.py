@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from joinstream.domain.run_record import Run
-from joinstream.openai_api.answer import Answer, ToolCall, Usage, calls_of, text_of
+from joinstream.openai_api.answer import Answer, ToolCall, Usage, calls_of, kind_of, text_of
 from joinstream.openai_api.response_asking import ABOUT, CONVERSATION, RESPONSE
 from joinstream.openai_api.response_schemas import (
     ConversationOut,
@@ -87,9 +87,10 @@ def items_of(run: Run, answer: Answer) -> Iterator[Item]:
     """What the models said and called, what the tools answered, and what the graph asks."""
     for message in answer.messages:
         message_id = str(message.get("id"))
-        if message.get("type") == "tool":
+        kind = kind_of(message)
+        if kind == "tool":
             yield result_item(str(message.get("tool_call_id")), text_of(message))
-        elif message.get("type") == "ai":
+        elif kind == "ai":
             if text := text_of(message):
                 yield message_item(message_id, text)
             yield from (call_item(call) for call in calls_of(message))
