@@ -17,6 +17,8 @@ from tests.support.api import TENANTS, Api, running_api
 from tests.support.event_streams import lifecycle_of, watching
 from tests.support.postgres import PostgresForTests
 
+AGES = [(1, False, True), (10, False, False), (10, True, True), (40, True, False)]
+"""Seconds since the end, whether the run has made its thread, whether the end is told."""
 MORE_THAN_A_LOG_HOLDS = 10_500
 EPOCH = 1_763_692_645_001
 
@@ -120,6 +122,32 @@ async def test_the_end_of_a_run_that_is_gone_is_told_although_another_came_after
         ends = [await events.next(), await events.next()]
     assert [lifecycle_of(end) for end in ends] == ["interrupted", "failed"]
     assert ends[-1]["event_id"] == f"synth:{gone['run_id']}:lc||failed"
+
+
+@pytest.mark.parametrize(("seconds", "makes_thread", "told"), AGES)
+async def test_how_old_the_past_is_that_a_watcher_is_told_of(
+    api: Api, seconds: int, makes_thread: bool, told: bool
+) -> None:
+    thread_id = str(uuid4())
+    if not makes_thread:
+        await api.client.threads.create(thread_id=thread_id)
+    run = await api.client.runs.create(thread_id, "echo", if_not_exists="create")
+    run_id, id = UUID(run["run_id"]), EventId(EPOCH, 0)
+    end = sse_bytes("end", b'{"status": "success"}', id)
+    frame = Frame(id, None, run_id, FrameKind.END, "end", 0, end)
+    await api.backends.bus.events.append(UUID(thread_id), [frame], Retention(60.0))
+    await api.backends.database.execute(
+        "update runs set status = 'success', started_at = now(), epoch = $3,"
+        " ended_at = now() - make_interval(secs => $2) where run_id = $1",
+        run_id,
+        float(seconds),
+        EPOCH,
+    )
+    async with watching(api.http, thread_id, "lifecycle") as events:
+        if told:
+            assert lifecycle_of(await events.next()) == "completed"
+        else:
+            await events.heartbeat()
 
 
 async def test_who_may_see_but_some_threads_is_let_go_when_the_thread_is_gone(

@@ -37,9 +37,9 @@ class EventReader:
         return await anext(self._events)
 
     async def heartbeat(self) -> None:
-        """Wait for one: by then, the server has read what there is of the thread."""
-        while not (await anext(self._lines)).startswith(":"):
-            pass
+        """Wait for the first one. There must be no event before: the past has been told then."""
+        while not (line := await anext(self._lines)).startswith(":"):
+            assert not line, line
 
     async def to_the_end(self, runs: int = 1) -> list[Event]:
         """All events up to the last one that says how a run ended, of so many runs."""

@@ -25,8 +25,10 @@ from joinstream.ports.threads import ThreadStore
 from joinstream.streams.join import Cursor, Gap, Heartbeat, Now, follow
 
 _MOST_NOTES = 10_000
-_LONG_AGO = timedelta(seconds=3)
-"""Who started a run and now opens a stream to see it end does so within this time."""
+_PATIENCE = timedelta(seconds=3)
+_PATIENCE_WITH_NEW_THREADS = timedelta(seconds=30)
+"""Who started a run and now opens a stream to see it end does so within this time. Python's client
+does it in this order on threads that its run has made, and the other way round on others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class EventStream:
         self._look_at_runs = False
         self._awaited: set[UUID] = set()
         self._unannounced: set[UUID] = set()
-        self._ended_long_ago = False
+        self._last_run: Run | None = None
 
     @property
     def last(self) -> EventId | None:
@@ -150,7 +152,7 @@ class EventStream:
                 yield [told for told in item if self.sends(told, asked)]
             else:
                 if isinstance(item, CaughtUp) and waiting is not None:
-                    yield [] if self._are_past(waiting) else waiting
+                    yield [] if await self._are_past(waiting) else waiting
                     waiting = None
                 yield item
 
@@ -161,9 +163,17 @@ class EventStream:
             self._parts.notes(told.completes)
         return wanted
 
-    def _are_past(self, replayed: Sequence[Told]) -> bool:
+    async def _are_past(self, replayed: Sequence[Told]) -> bool:
         completed = replayed[-1].completes if replayed else None
-        return completed is not None and (self._parts.notes(completed) or self._ended_long_ago)
+        run = self._last_run
+        if completed is None or self._parts.notes(completed):
+            return completed is not None
+        if run is None or run.ended_at is None:
+            return False
+        thread = await self._parts.threads.get(self._thread_id, None)
+        made_by_run = thread is not None and thread.created_at == run.created_at
+        age = datetime.now(UTC) - run.ended_at
+        return age > (_PATIENCE_WITH_NEW_THREADS if made_by_run else _PATIENCE)
 
     async def items(self) -> AsyncIterator[EventItem]:
         """What happens on the thread, until it is gone for who may see but some threads: the next
@@ -215,7 +225,7 @@ class EventStream:
         timeline.replays = False
         if newest is None:
             return list(timeline.let_go(stale=False))
-        self._ended_long_ago = newest.ended_at is not None and _is_long_ago(newest.ended_at)
+        self._last_run = newest
         has_begun_since = timeline.last is not None and newest.epoch > timeline.last.epoch
         told = list(timeline.let_go(stale=has_begun_since or not is_terminal(newest.status)))
         if not is_terminal(newest.status):
@@ -255,10 +265,6 @@ class EventStream:
         thread = await self._parts.threads.get(self._thread_id, None)
         asked = thread.interrupts if thread is not None and status == "success" else {}
         return list(self._timeline.make_up_end(run_id, status, error, list(_each(asked)), _now()))
-
-
-def _is_long_ago(moment: datetime) -> bool:
-    return datetime.now(UTC) - moment > _LONG_AGO
 
 
 def _each(interrupts: dict[str, list[dict[str, object]]]) -> Iterator[dict[str, object]]:
