@@ -28,14 +28,14 @@ TOLD_WHOLE = [
 
 @pytest.fixture
 async def client(deployment: Deployment) -> AsyncIterator[AsyncOpenAI]:
-    async with openai_to(deployment.here) as connected:
+    async with openai_to(deployment.here.http) as connected:
         yield connected
 
 
 @pytest.fixture
 async def other(deployment: Deployment) -> AsyncIterator[AsyncOpenAI]:
     """A client of another API process, where there is one."""
-    async with openai_to(deployment.there) as connected:
+    async with openai_to(deployment.there.http) as connected:
         yield connected
 
 

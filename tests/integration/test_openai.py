@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from tests.support.api import TEST_GRAPHS, Api, running_api
-from tests.support.openai import order
+from tests.support.openai import openai_to, order
 from tests.support.postgres import PostgresForTests
 from tests.support.waiting import eventually
 
@@ -70,3 +71,13 @@ async def test_errors_are_translated_under_a_prefix_too(database_uri: str) -> No
         assert unknown.json()["error"]["code"] == "model_not_found"
         assert set((await api.http.get("/agents/v2/models")).json()) == {"detail"}
         assert (await api.http.get("/agents/v1/models/chat")).json()["id"] == "chat"
+
+
+async def test_the_clients_key_is_what_auth_gets(database_uri: str) -> None:
+    async with running_api(database_uri, api_keys="ann:secret", over_tcp=True) as api:
+        async with openai_to(api.http, "secret") as ann:
+            assert (await ann.models.retrieve("chat")).id == "chat"
+        async with openai_to(api.http, "wrong") as nobody:
+            with pytest.raises(openai.AuthenticationError) as refused:
+                await nobody.models.retrieve("chat")
+    assert (refused.value.code, refused.value.type) == ("invalid_api_key", "authentication_error")

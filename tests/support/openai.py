@@ -4,16 +4,18 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import httpx
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk
 
-from tests.support.server import Entrance
 
+def openai_to(server: httpx.AsyncClient, api_key: str = "any") -> AsyncOpenAI:
+    """A client of the server that the other one goes to.
 
-def openai_to(entrance: Entrance, **options: Any) -> AsyncOpenAI:
-    """It never asks twice, so that a test sees what it was answered first."""
-    url = f"{str(entrance.http.base_url).rstrip('/')}/v1"
-    return AsyncOpenAI(base_url=url, api_key="any", max_retries=0, **options)
+    It never asks twice, so that a test sees what it was answered first.
+    """
+    url = f"{str(server.base_url).rstrip('/')}/v1"
+    return AsyncOpenAI(base_url=url, api_key=api_key, max_retries=0)
 
 
 def user(text: str) -> Any:
