@@ -15,6 +15,8 @@ from joinstream.encoding import dumps, loads
 from joinstream.http.errors import request_id_of
 from joinstream.http.respond import json_response
 
+_ROOT = "/v1/"
+"""In the paths of all of them, so that other requests cost nothing."""
 _PARAM = re.compile(r"^([a-z_]\w*(?:\.\w+|\[\d+\])*): ")
 _TYPES = {
     401: "authentication_error",
@@ -79,6 +81,8 @@ class OpenAiErrors:
         await self._app(scope, receive, send)
 
     def _is_ours(self, scope: Scope) -> bool:
+        if _ROOT not in scope["path"]:
+            return False
         inside = {**scope, "root_path": scope.get("root_path", "") + self._prefix}
         return any(route.matches(inside)[0] is not Match.NONE for route in self._routes)
 
