@@ -110,5 +110,7 @@ def filled(path: str) -> str:
 
 def assert_named(answer: httpx.Response, fault: Fault) -> None:
     assert answer.status_code == 422, f"{fault} was answered {answer.status_code} {answer.text}"
-    named = [line.partition(":")[0] for line in answer.json()["detail"].splitlines()]
+    said = answer.json()
+    text = said["error"]["message"] if "error" in said else said["detail"]
+    named = [line.partition(":")[0] for line in text.splitlines()]
     assert fault.field in named, f"{fault} was answered {answer.text}"

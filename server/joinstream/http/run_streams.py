@@ -48,7 +48,8 @@ def cursor_of(request: Request, otherwise: str) -> Cursor:
     `otherwise` counts when there is no such header. Raises Unprocessable for anything else that is
     not one of our event ids.
     """
-    text = (request.headers.get("last-event-id") or otherwise).strip()
+    header = request.headers.get("last-event-id")
+    text = (header or otherwise).strip()
     if not text:
         return "now"
     if text in ("-1", "-", START):
@@ -56,7 +57,8 @@ def cursor_of(request: Request, otherwise: str) -> Cursor:
     try:
         return EventId.parse(text)
     except ValueError as error:
-        raise Unprocessable(f"Last-Event-ID: {error}; -1 replays from the start.") from None
+        name = "Last-Event-ID" if header else "last_event_id"
+        raise Unprocessable(f"{name}: {error}; -1 replays from the start.") from None
 
 
 def position(cursor: Cursor) -> dict[str, str]:

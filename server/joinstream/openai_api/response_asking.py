@@ -43,7 +43,8 @@ async def asked_run(request: Request, body: ResponseRequest) -> Asked:
     if body.previous_response_id is not None:
         return await _continuing(request, body, body.previous_response_id)
     if body.conversation is not None:
-        thread_id = _conversation_id(body.conversation)
+        named = body.conversation
+        thread_id = _conversation_id(named if isinstance(named, str) else named.id)
         return Asked(thread_id, await _next_on(request, thread_id, body))
     return Asked(None, _run_request(body))
 

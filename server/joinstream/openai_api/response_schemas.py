@@ -51,17 +51,10 @@ Input = Annotated[
 """Items, or a text for what a user says."""
 
 
-def _as_id(given: Any) -> Any:
-    return given["id"] if isinstance(given, dict) and "id" in given else given
-
-
 class ConversationIn(Body):
     """The conversation by its id."""
 
     id: str
-
-
-Conversation = Annotated[str, BeforeValidator(_as_id, json_schema_input_type=str | ConversationIn)]
 
 
 class ResponseRequest(Body):
@@ -75,7 +68,7 @@ class ResponseRequest(Body):
     background: bool = False
     store: bool = True
     previous_response_id: str | None = None
-    conversation: Conversation | None = None
+    conversation: str | ConversationIn | None = None
     metadata: Metadata = Field(default_factory=dict)
 
 
