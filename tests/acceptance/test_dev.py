@@ -83,7 +83,7 @@ def children_of(command: RunningCommand) -> list[psutil.Process]:
 async def test_one_command_brings_everything_and_keeps_the_data(folder: Path) -> None:
     data = folder / "data"
     with running_server("dev", "--no-reload", "--data-dir", str(data)) as server:
-        assert server.storage == f"9 graphs, embedded Postgres, data in {data}"
+        assert server.storage == f"10 graphs, embedded Postgres, data in {data}"
         async with httpx.AsyncClient(base_url=server.url) as http:
             assert (await http.get("/ok")).json()["ok"] is True
         client = get_client(url=server.url)
