@@ -13,6 +13,7 @@
     │   ├── PayloadTooLarge       413
     │   ├── Unprocessable         422
     │   ├── GraphUnusable         424  the graph's own code cannot be loaded or drawn
+    │   ├── ClientLeft            499  nobody waits for the answer any more
     │   └── ComeBackLater         carries Retry-After
     │       ├── TooManyRequests   429  the caller has as much as they may have
     │       └── Unavailable       503  Postgres or Redis is away, or the queue is full
@@ -96,6 +97,12 @@ class GraphUnusable(RequestError):
     """The graph's own code failed while it was loaded, drawn or asked for its schemas."""
 
     status = 424
+
+
+class ClientLeft(RequestError):
+    """Nobody waits for the answer any more; logs and metrics are told so."""
+
+    status = 499
 
 
 class ComeBackLater(RequestError):

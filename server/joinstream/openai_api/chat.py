@@ -1,19 +1,17 @@
 """`/v1/chat/completions`: a conversation in, its next message out; nothing is remembered."""
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from joinstream.domain.events import FrameBatch
 from joinstream.domain.ids import new_run_id
 from joinstream.domain.run_record import Run
 from joinstream.domain.run_request import RunRequest
+from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.respond import json_response
-from joinstream.http.run_streams import run_body, run_path
+from joinstream.http.retelling import retold
+from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
-from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS
 from joinstream.openai_api.answer import Answer, answer_of
 from joinstream.openai_api.asking import (
     STREAM_MODES,
@@ -23,10 +21,8 @@ from joinstream.openai_api.asking import (
 )
 from joinstream.openai_api.chat_wire import ChatStream, Heading, completion
 from joinstream.openai_api.errors import ErrorObject, failed, run_error
-from joinstream.openai_api.foreground import NOBODY_LISTENS, ClientLeft, wait_for_end
 from joinstream.openai_api.schemas import ChatRequest
 from joinstream.services.run_streams import RunStream
-from joinstream.streams.join import Gap, Heartbeat
 
 
 async def create_completion(request: Request, body: ChatRequest) -> Response:
@@ -37,10 +33,7 @@ async def create_completion(request: Request, body: ChatRequest) -> Response:
     heading = _heading(stream.run, body.model)
     if body.stream:
         return _streamed(request, stream, heading, body)
-    try:
-        await wait_for_end(request, stream)
-    except ClientLeft:
-        return Response(status_code=NOBODY_LISTENS)
+    await wait_for_end(request, stream)
     answer = await answer_to(request, stream.run)
     if not isinstance(answer, Answer):
         return failed(request.scope, answer)
@@ -78,20 +71,9 @@ def _heading(run: Run, model: str) -> Heading:
 
 def _streamed(request: Request, stream: RunStream, heading: Heading, body: ChatRequest) -> Response:
     told = ChatStream(heading, include_usage=body.stream_options.include_usage)
-    headers = {**STREAM_HEADERS, "Content-Location": run_path(request, stream.run)}
-    chunks = _chunks(request, stream, told)
-    return run_body(request, stream, chunks, headers, cancel_on_disconnect=True)
 
+    async def finish() -> bytes:
+        answer = await answer_to(request, stream.run)
+        return told.finish(answer) if isinstance(answer, Answer) else told.fail(answer)
 
-async def _chunks(request: Request, stream: RunStream, told: ChatStream) -> AsyncIterator[bytes]:
-    yield told.begin()
-    async for item in stream.items:
-        if isinstance(item, FrameBatch):
-            if chunk := told.tell(item.frames):
-                yield chunk
-        elif isinstance(item, Gap):
-            told.miss()
-        elif isinstance(item, Heartbeat):
-            yield HEARTBEAT
-    answer = await answer_to(request, stream.run)
-    yield told.finish(answer) if isinstance(answer, Answer) else told.fail(answer)
+    return retold(request, stream, told, finish, cancel_on_disconnect=True)

@@ -1,21 +1,18 @@
 """`/v1/responses`: answers that can be continued, left alone, come back to and cancelled."""
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from joinstream.domain.events import FrameBatch
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import is_terminal
 from joinstream.errors import NotFound
+from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.respond import json_response
-from joinstream.http.run_streams import run_body, run_path
+from joinstream.http.retelling import retold
+from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
-from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS
 from joinstream.openai_api.answer import answer_of
-from joinstream.openai_api.foreground import NOBODY_LISTENS, ClientLeft, wait_for_end
 from joinstream.openai_api.response_asking import asked_run, stored_run
 from joinstream.openai_api.response_events import ResponseStream
 from joinstream.openai_api.response_schemas import (
@@ -27,7 +24,6 @@ from joinstream.openai_api.response_schemas import (
 from joinstream.openai_api.response_wire import answered, failed_response, response_id, response_of
 from joinstream.services.run_streams import RunStream
 from joinstream.services.runs import RunPurpose
-from joinstream.streams.join import Gap, Heartbeat
 
 
 async def create_response(request: Request, body: ResponseRequest) -> Response:
@@ -73,10 +69,7 @@ async def _requested(request: Request, to: RunPurpose = "read") -> Run:
 
 
 async def _ended(request: Request, stream: RunStream) -> Response:
-    try:
-        await wait_for_end(request, stream)
-    except ClientLeft:
-        return Response(status_code=NOBODY_LISTENS)
+    await wait_for_end(request, stream)
     return _shown(request, stream.run, await _response_now(request, stream.run))
 
 
@@ -100,24 +93,11 @@ def _streamed(
     request: Request, stream: RunStream, after: int | None, *, cancel_on_disconnect: bool
 ) -> Response:
     told = ResponseStream(stream.run, after)
-    headers = {**STREAM_HEADERS, "Content-Location": run_path(request, stream.run)}
-    chunks = _chunks(request, stream, told)
-    return run_body(request, stream, chunks, headers, cancel_on_disconnect=cancel_on_disconnect)
 
+    async def finish() -> bytes:
+        return told.finish(await _final(request, stream.run, told))
 
-async def _chunks(
-    request: Request, stream: RunStream, told: ResponseStream
-) -> AsyncIterator[bytes]:
-    yield told.begin()
-    async for item in stream.items:
-        if isinstance(item, FrameBatch):
-            if chunk := told.tell(item.frames):
-                yield chunk
-        elif isinstance(item, Gap):
-            told.miss()
-        elif isinstance(item, Heartbeat):
-            yield HEARTBEAT
-    yield told.finish(await _final(request, stream.run, told))
+    return retold(request, stream, told, finish, cancel_on_disconnect=cancel_on_disconnect)
 
 
 async def _final(request: Request, run: Run, told: ResponseStream) -> ResponseOut:

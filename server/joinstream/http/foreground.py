@@ -6,17 +6,10 @@ from typing import Any
 import anyio
 from starlette.requests import Request
 
-from joinstream.errors import Unavailable
+from joinstream.errors import ClientLeft, Unavailable
 from joinstream.http.run_streams import cancel_abandoned
 from joinstream.http.sse import OpenStreams
 from joinstream.services.run_streams import RunStream
-
-NOBODY_LISTENS = 499
-"""The status, for logs and metrics, of a request whose client has left."""
-
-
-class ClientLeft(Exception):
-    """Nobody waits for the answer any more."""
 
 
 async def wait_for_end(request: Request, stream: RunStream) -> None:
@@ -47,7 +40,11 @@ async def wait_for_end(request: Request, stream: RunStream) -> None:
     if is_over:
         waiting.for_end.result()
     else:
-        raise ClientLeft if has_left else Unavailable("The server is stopping. Ask again.")
+        raise (
+            ClientLeft("The client has left.")
+            if has_left
+            else Unavailable("The server is stopping. Ask again.")
+        )
 
 
 class _Waiting:
