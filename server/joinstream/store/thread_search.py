@@ -22,6 +22,8 @@ from joinstream.store.database import Database
 from joinstream.store.lower_bounds import LowerBounds
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "thread_search.sql")
+_STATUSES_WITH_TERMS = ("interrupted", "error")
+"""Of their threads there is an index by the terms of their metadata."""
 
 
 class ThreadSearch:
@@ -124,8 +126,10 @@ def _served_by_index(query: ThreadQuery) -> list[str]:
 
 def _asked(wanted: ThreadFilter) -> list[str]:
     """Only conditions that are asked for go into a query: so its plan serves any arguments."""
+    terms = _terms(wanted)
     given = {
-        "by_metadata": _metadata(wanted) is not None,
+        "by_metadata": _metadata(wanted) not in (None, [terms]),
+        "by_terms": bool(terms),
         "by_values": wanted.values is not None,
         "by_searchable_values": _has_searchable(wanted.values),
         "by_status": wanted.status is not None,
@@ -167,6 +171,19 @@ def _metadata(wanted: ThreadFilter) -> list[dict[str, Any]] | None:
     if visible is not None and _in_one(wanted):
         return [{**asked, **each} for each in visible]
     return [asked]
+
+
+def _terms(wanted: ThreadFilter) -> dict[str, Any]:
+    """What of the wanted metadata an index of terms finds by itself."""
+    documents = _metadata(wanted) or []
+    if wanted.status not in _STATUSES_WITH_TERMS or len(documents) != 1:
+        return {}
+    [document] = documents
+    return {key: value for key, value in document.items() if _is_term(value)}
+
+
+def _is_term(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool)
 
 
 def _in_one(wanted: ThreadFilter) -> bool:

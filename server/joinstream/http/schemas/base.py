@@ -148,4 +148,4 @@ Context = Annotated[Object, AfterValidator(client_configurable)]
 """A run's context, without the keys that the server sets itself."""
 
 Limit = Annotated[int, Field(ge=1, le=1000)]
-Offset = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Offset = Annotated[int, Field(ge=0, le=1_000_000_000)]

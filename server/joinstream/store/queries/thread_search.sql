@@ -1,12 +1,16 @@
 -- Searching for threads.
 
 -- name: typed
--- Not a statement, like the next six: what search and count ask for is put together from them.
+-- Not a statement, like the next seven: what search and count ask for is put together from them.
 -- Always true; tells Postgres the types of the arguments that no other condition uses.
 (true or $1::jsonb[] is null or $2::jsonb is null or $3::uuid[] is null or $4::jsonb[] is null);
 
 -- name: by_metadata
 metadata @> any ($1);
+
+-- name: by_terms
+-- The same for one document: what an index of its own finds of the threads of some statuses.
+metadata_terms_v1(metadata) @> metadata_terms_v1(($1)[1]);
 
 -- name: by_values
 "values" @> $2;
@@ -54,13 +58,12 @@ threads where {matching};
 -- Not a statement: finds whatever matches, and how much that is, unless there is too much of it.
 -- Whole rows are read of the page alone.
 (
-    select thread_id, count(*) over () as matches
+    select count(*) as matches, (array_agg(thread_id order by {order}))[$6 + 1 : $6 + $5] as ids
     from (
         select thread_id, created_at, updated_at, state_updated_at, status
         from threads where {matching} limit $9
     ) as matching
-    order by {order} limit $5 offset $6
-) as page join threads using (thread_id);
+) as page join threads on thread_id = any (ids);
 
 -- name: first
 -- Not a statement: looks at the first threads in the order, and no further.
