@@ -25,8 +25,8 @@ from joinstream.store.pool import create_pool
 
 FULL = Size(threads=100_000, runs=1_000_000, pending=100_000)
 SMALL = Size(threads=2_500, runs=25_000, pending=2_500)
-SAMPLES = 200
-WARM_UP = 20
+SAMPLES = 1000
+WARM_UP = 50
 TIMES = 2
 
 
@@ -35,7 +35,7 @@ async def run(_: Lab) -> AsyncIterator[Measurement]:
         async with _tables(postgres.uri, SMALL) as small, _tables(postgres.uri, FULL) as full:
             for name, act in (ACTS | COUNTS).items():
                 few, many = await _times(act, small, full)
-                for p in (50, 95):
+                for p in (50, 99):
                     floor = _percentile(few, p)
                     aim = Aim(TIMES * floor, f"{TIMES} x bare") if name in ACTS else None
                     yield Measurement(
