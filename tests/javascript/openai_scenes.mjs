@@ -12,6 +12,13 @@ export async function* chat(client, body) {
   else yield answer;
 }
 
+/** The same completion asked for twice, with one key. */
+export async function* twice(client, { key, ...body }) {
+  const once = { headers: { "Idempotency-Key": key } };
+  yield await client.chat.completions.create(body, once);
+  yield await client.chat.completions.create(body, once);
+}
+
 /** A completion, put together by the client from its chunks. */
 export async function* gathered(client, body) {
   yield await client.chat.completions.stream(body).finalChatCompletion();

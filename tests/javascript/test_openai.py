@@ -42,6 +42,11 @@ async def test_a_conversation_is_answered_and_streamed(url: str) -> None:
     assert (deltas[0]["role"], reasons[-1]) == ("assistant", "stop")
 
 
+async def test_what_is_asked_twice_with_one_key_is_answered_once(url: str) -> None:
+    first, again = await played(url, "twice", key="once", model="chat", messages=[user("hi")])
+    assert again == first
+
+
 async def test_the_client_gathers_calls_text_and_usage(url: str) -> None:
     [answer] = await played(url, "gathered", model="agent", messages=[SUM])
     message = answer["choices"][0]["message"]

@@ -12,11 +12,13 @@ from joinstream.http.sse import OpenStreams
 from joinstream.services.run_streams import RunStream
 
 
-async def wait_for_end(request: Request, stream: RunStream) -> None:
+async def wait_for_end(
+    request: Request, stream: RunStream, *, cancel_on_disconnect: bool = True
+) -> None:
     """Wait until the run is over.
 
-    It is cancelled when its client leaves, upon which ClientLeft is raised, and when the server
-    stops, upon which it is Unavailable.
+    Raises ClientLeft when its client leaves, and Unavailable when the server stops. Upon both the
+    run is cancelled, unless somebody comes back for it.
     """
     waiting = _Waiting(asyncio.ensure_future(_drain(stream)))
     left = asyncio.ensure_future(_departure(request))
@@ -35,7 +37,7 @@ async def wait_for_end(request: Request, stream: RunStream) -> None:
         with anyio.CancelScope(shield=True):
             await _give_up(waiting.for_end, left)
             await stream.close()
-            if not is_over:
+            if cancel_on_disconnect and not is_over:
                 await cancel_abandoned(request, stream.run)
     if is_over:
         waiting.for_end.result()

@@ -11,6 +11,7 @@ from joinstream.domain.run_record import RunKey
 from joinstream.domain.run_request import RunRequest
 from joinstream.errors import Unprocessable
 from joinstream.http.headers import IDEMPOTENCY_KEY
+from joinstream.http.schemas.base import Body
 
 _LONGEST: int = IDEMPOTENCY_KEY.schema["maxLength"]
 
@@ -20,16 +21,36 @@ def run_key(request: Request, *asked: RunRequest) -> RunKey | None:
 
     Raises Unprocessable for one that is empty or too long.
     """
-    text = request.headers.get(IDEMPOTENCY_KEY.name)
+    text = _key_in(request)
     if text is None:
         return None
-    if not 1 <= len(text) <= _LONGEST:
+    what = [request.path_params.get("thread_id"), *map(_as_asked, asked)]
+    return RunKey(text, _fingerprint(what))
+
+
+def body_key(request: Request, body: Body, *, but: set[str]) -> RunKey | None:
+    """The key of a request that is what its path and its body say, apart from the fields `but`.
+
+    Raises Unprocessable as `run_key` does.
+    """
+    text = _key_in(request)
+    if text is None:
+        return None
+    return RunKey(text, _fingerprint([request.url.path, body.model_dump(exclude=but)]))
+
+
+def _key_in(request: Request) -> str | None:
+    text = request.headers.get(IDEMPOTENCY_KEY.name)
+    if text is not None and not 1 <= len(text) <= _LONGEST:
         raise Unprocessable(
             f"Idempotency-Key: must have from 1 to {_LONGEST} characters, got {len(text)}."
         )
-    what = [request.path_params.get("thread_id"), *map(_as_asked, asked)]
+    return text
+
+
+def _fingerprint(what: list[Any]) -> bytes:
     document = orjson.dumps(what, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return RunKey(text, hashlib.sha256(document).digest())
+    return hashlib.sha256(document).digest()
 
 
 def _as_asked(request: RunRequest) -> dict[str, Any]:

@@ -40,7 +40,10 @@ def retold(
     *,
     cancel_on_disconnect: bool,
 ) -> StreamingBody:
-    """The SSE response of a run, as its teller has it."""
+    """The SSE response of a run, as its teller has it.
+
+    When the server stops it is cut off: half of an answer would pass for the whole.
+    """
     headers = {**STREAM_HEADERS, "Content-Location": run_path(request, stream.run)}
     chunks = _chunks(stream, teller, finish)
     return run_body(request, stream, chunks, headers, cancel_on_disconnect=cancel_on_disconnect)

@@ -8,6 +8,7 @@ from joinstream.domain.run_record import Run
 from joinstream.domain.run_request import RunRequest
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
+from joinstream.http.idempotency import body_key
 from joinstream.http.respond import json_response
 from joinstream.http.retelling import retold
 from joinstream.http.run_streams import run_path
@@ -24,16 +25,19 @@ from joinstream.openai_api.errors import ErrorObject, failed, run_error
 from joinstream.openai_api.schemas import ChatRequest
 from joinstream.services.run_streams import RunStream
 
+_HOW_IT_IS_TOLD = {"stream", "stream_options"}
+
 
 async def create_completion(request: Request, body: ChatRequest) -> Response:
     new = await services(request).run_creation.prepare(
         None, await _run_request(request, body), for_graphs(request)
     )
-    stream = await services(request).run_streams.create(new, only_end=not body.stream)
+    key = body_key(request, body, but=_HOW_IT_IS_TOLD)
+    stream = await services(request).run_streams.create(new, key, only_end=not body.stream)
     heading = _heading(stream.run, body.model)
     if body.stream:
-        return _streamed(request, stream, heading, body)
-    await wait_for_end(request, stream)
+        return _streamed(request, stream, heading, body, cancel_on_disconnect=key is None)
+    await wait_for_end(request, stream, cancel_on_disconnect=key is None)
     answer = await answer_to(request, stream.run)
     if not isinstance(answer, Answer):
         return failed(request.scope, answer)
@@ -69,11 +73,18 @@ def _heading(run: Run, model: str) -> Heading:
     return Heading(f"chatcmpl-{run.run_id.hex}", int(run.created_at.timestamp()), model)
 
 
-def _streamed(request: Request, stream: RunStream, heading: Heading, body: ChatRequest) -> Response:
+def _streamed(
+    request: Request,
+    stream: RunStream,
+    heading: Heading,
+    body: ChatRequest,
+    *,
+    cancel_on_disconnect: bool,
+) -> Response:
     told = ChatStream(heading, include_usage=body.stream_options.include_usage)
 
     async def finish() -> bytes:
         answer = await answer_to(request, stream.run)
         return told.finish(answer) if isinstance(answer, Answer) else told.fail(answer)
 
-    return retold(request, stream, told, finish, cancel_on_disconnect=True)
+    return retold(request, stream, told, finish, cancel_on_disconnect=cancel_on_disconnect)

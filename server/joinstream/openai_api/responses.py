@@ -8,6 +8,7 @@ from joinstream.domain.runs import is_terminal
 from joinstream.errors import NotFound
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
+from joinstream.http.idempotency import body_key
 from joinstream.http.respond import json_response
 from joinstream.http.retelling import retold
 from joinstream.http.run_streams import run_path
@@ -30,13 +31,16 @@ async def create_response(request: Request, body: ResponseRequest) -> Response:
     asked = await asked_run(request, body)
     creation = services(request).run_creation
     new = await creation.prepare(asked.thread_id, asked.run, for_graphs(request))
+    key = body_key(request, body, but={"stream"})
     if body.background and not body.stream:
-        run, _ = await creation.create(new)
-        return _shown(request, run, response_of(run, run.status))
-    stream = await services(request).run_streams.create(new, only_end=not body.stream)
+        run, repeated = await creation.create(new, key)
+        now = await _response_now(request, run) if repeated else response_of(run, run.status)
+        return _shown(request, run, now)
+    stream = await services(request).run_streams.create(new, key, only_end=not body.stream)
+    leaves_for_good = key is None and not body.background
     if body.stream:
-        return _streamed(request, stream, None, cancel_on_disconnect=not body.background)
-    return await _ended(request, stream)
+        return _streamed(request, stream, None, cancel_on_disconnect=leaves_for_good)
+    return await _ended(request, stream, cancel_on_disconnect=leaves_for_good)
 
 
 async def get_response(request: Request, query: RetrieveQuery) -> Response:
@@ -68,8 +72,10 @@ async def _requested(request: Request, to: RunPurpose = "read") -> Run:
     return await stored_run(request, request.path_params["response_id"], to)
 
 
-async def _ended(request: Request, stream: RunStream) -> Response:
-    await wait_for_end(request, stream)
+async def _ended(
+    request: Request, stream: RunStream, *, cancel_on_disconnect: bool = True
+) -> Response:
+    await wait_for_end(request, stream, cancel_on_disconnect=cancel_on_disconnect)
     return _shown(request, stream.run, await _response_now(request, stream.run))
 
 

@@ -10,7 +10,7 @@ from joinstream.errors import (
     TooManyRequests,
     Unavailable,
 )
-from joinstream.http.headers import CONTENT_LOCATION
+from joinstream.http.headers import CONTENT_LOCATION, IDEMPOTENCY_KEY
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.openai_api.chat import create_completion
@@ -31,7 +31,7 @@ from joinstream.openai_api.responses import (
 from joinstream.openai_api.schemas import ChatCompletion, ChatRequest, ModelList, ModelOut
 
 _EVENT_STREAM = "text/event-stream"
-_CANNOT_BE_ASKED = (BadRequest, NotFound, GraphUnusable, TooManyRequests)
+_CANNOT_BE_ASKED = (BadRequest, NotFound, Conflict, GraphUnusable, TooManyRequests)
 
 routes: list[Route] = [
     operation(
@@ -58,6 +58,7 @@ routes: list[Route] = [
         body=ChatRequest,
         returns=ChatCompletion,
         or_as={_EVENT_STREAM: ServerSentEvent},
+        takes=(IDEMPOTENCY_KEY,),
         gives=(CONTENT_LOCATION,),
         raises=_CANNOT_BE_ASKED,
         refusal=ErrorOut,
@@ -70,8 +71,9 @@ routes: list[Route] = [
         body=ResponseRequest,
         returns=ResponseOut,
         or_as={_EVENT_STREAM: ServerSentEvent},
+        takes=(IDEMPOTENCY_KEY,),
         gives=(CONTENT_LOCATION,),
-        raises=(*_CANNOT_BE_ASKED, Conflict),
+        raises=_CANNOT_BE_ASKED,
         refusal=ErrorOut,
         summary="Answer, in a way that can be continued; waited for, streamed or in the background",
     ),
