@@ -26,7 +26,7 @@ PUBLIC = {"/", "/ok", "/info", "/metrics", "/docs", "/openapi.json"}
 class Things:
     """What Ann has: a thread with a run that is over, an assistant, runs that have not begun.
 
-    `model` is an assistant that can be talked to, `response_id` the run by its other name.
+    `model` and `graph` are an assistant that can be talked to, `response_id` names the run, too.
     """
 
     thread_id: str
@@ -41,6 +41,7 @@ class Things:
     delivery_id: str
     model: str
     response_id: str
+    graph: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ def nothing(_: Things) -> dict[str, Any]:
 
 def said_to_anns_assistant(things: Things) -> dict[str, Any]:
     return {"model": things.model, "messages": [{"role": "user", "content": SECRET}]}
+
+
+def called(_: Things) -> dict[str, Any]:
+    return {"input": {"messages": [{"role": "user", "content": SECRET}]}}
 
 
 def continuing_anns_thread(things: Things) -> dict[str, Any]:
@@ -181,6 +186,8 @@ CELLS: dict[str, Cell] = {
     "GET /v1/responses/{response_id}": Cell(200, 404),
     "DELETE /v1/responses/{response_id}": Cell(200, 404),
     "POST /v1/responses/{response_id}/cancel": Cell(200, 404),
+    "POST /langserve/{graph}/invoke": Cell(200, 404, called),
+    "POST /langserve/{graph}/stream": Cell(200, 404, called),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
@@ -242,6 +249,7 @@ async def things(api: Api) -> Things:
         delivery_id=deliveries.json()[0]["delivery_id"],
         model=model["assistant_id"],
         response_id=f"resp_{runs[0]['run_id']}",
+        graph=model["assistant_id"],
     )
 
 

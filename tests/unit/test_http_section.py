@@ -48,7 +48,7 @@ def test_every_key_of_the_official_server_is_known(tmp_path: Path) -> None:
             f"disable_{name}": True
             for name in (
                 *("assistants", "threads", "runs", "store", "meta", "mcp", "a2a"),
-                *("ui", "webhooks", "event_streaming", "openai"),
+                *("ui", "webhooks", "event_streaming", "openai", "langserve"),
             )
         },
     }

@@ -24,6 +24,7 @@ body and query are validated by it and `/openapi.json` is made of it.
 - **Ids in paths** are UUIDs; where an assistant's stands, the name of a graph will do.
 - **Pages** carry the true number of matches and the offset of the next page (`pages`).
 - **Streams** are in `sse` and `run_streams`.
-- **Other protocols** that stand on ours (`openai_api`) share `retelling`, a run's stream in their
-  words, and `foreground`, a request that waits for its run and takes it along when it leaves.
+- **Other protocols** that stand on ours (`langserve_api`, `openai_api`) share `retelling`, a run's
+  stream in their words, and `foreground`, a request that waits for its run and takes it along when
+  it leaves.
 """

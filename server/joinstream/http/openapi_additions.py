@@ -36,7 +36,7 @@ def _name_graphs(document: Document, graph_ids: list[str]) -> None:
     graph_or_uuid = {"anyOf": [{"type": "string", "format": "uuid"}, graph]}
     for operation in _operations(document):
         for parameter in operation.get("parameters", []):
-            if (parameter["in"], parameter["name"]) == ("path", "assistant_id"):
+            if parameter["in"] == "path" and parameter["name"] in ("assistant_id", "graph"):
                 parameter["schema"] = graph_or_uuid
         fields = _fields_of_body(document, operation)
         for name, schema in (("graph_id", graph), ("assistant_id", graph_or_uuid)):

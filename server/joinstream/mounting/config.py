@@ -36,6 +36,7 @@ class HttpConfig(BaseModel):
     disable_webhooks: bool = False
     disable_event_streaming: bool = False
     disable_openai: bool = False
+    disable_langserve: bool = False
 
 
 def http_config(project: ProjectConfig) -> HttpConfig:

@@ -18,6 +18,7 @@ from joinstream.http import (
     threads,
     webhooks,
 )
+from joinstream.langserve_api import routes as langserve_api
 from joinstream.mounting.config import HttpConfig
 from joinstream.openai_api import routes as openai_api
 
@@ -43,6 +44,8 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
         guarded += [*crons.routes, *set_aside.routes, *runs.routes, *thread_stream.routes]
         if not config.disable_event_streaming:
             guarded += [*event_streams.routes, *event_socket.routes]
+        if not config.disable_langserve:
+            guarded += langserve_api.routes
     guarded += openai
     if not config.disable_store:
         guarded += items.routes

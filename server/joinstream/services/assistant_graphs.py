@@ -69,6 +69,11 @@ class AssistantGraphs:
         async with self._opened(assistant, headers) as graph:
             return "messages" in graph.channels
 
+    async def stream_mode(self, assistant: Assistant, headers: Headers) -> str:
+        """What the graph's own `stream` yields for those who do not say what they want."""
+        async with self._opened(assistant, headers) as graph:
+            return graph.stream_mode
+
     def _opened(self, assistant: Assistant, headers: Headers) -> AbstractAsyncContextManager[Graph]:
         merged = with_headers({"configurable": assistant.config.get("configurable")}, headers)
         config = RunnableConfig(configurable=merged["configurable"])

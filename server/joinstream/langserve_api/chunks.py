@@ -1,0 +1,78 @@
+"""What a graph's own `stream` yields, as the frames of its run tell it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import orjson
+
+from joinstream.domain.events import Frame
+from joinstream.domain.run_record import Run
+from joinstream.domain.stream_modes import StreamMode
+from joinstream.encoding import dumps
+from joinstream.langserve_api.schemas import CallKwargs
+from joinstream.langserve_api.wire import Lost
+from joinstream.streams.codec import data_of, event_of
+
+_DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkShape:
+    """What chunks there are, by LangGraph's names, and what they look like: just data, or an array
+    that also has the namespace with `subgraphs`, and the mode when several are asked for in a list.
+    """
+
+    modes: tuple[str, ...]
+    listed: bool
+    subgraphs: bool
+
+    @classmethod
+    def of(cls, kwargs: CallKwargs, usual: str) -> "ChunkShape":
+        """`usual` is the mode of those who ask for none."""
+        asked = kwargs.stream_mode or usual
+        if isinstance(asked, str):
+            return cls((asked,), False, kwargs.subgraphs)
+        return cls(tuple(asked), True, kwargs.subgraphs)
+
+    @property
+    def run_modes(self) -> tuple[StreamMode, ...]:
+        """What the run is to be asked for."""
+        return tuple("messages-tuple" if mode == "messages" else mode for mode in self.modes)  # type: ignore[misc]
+
+    def chunk(self, frame: Frame) -> bytes:
+        data = data_of(frame.body)
+        mode, *namespace = event_of(frame.body).split("|")
+        parts = [*([namespace] if self.subgraphs else []), *([mode] if self.listed else [])]
+        return dumps([*parts, orjson.Fragment(data)]) if parts else data
+
+
+class Chunks:
+    """Translator of `stream`.
+
+    A stateless run whose worker dies is executed anew. Then nothing is told twice: it is held
+    against what was told, and goes on behind that, unless it says something else.
+    """
+
+    def __init__(self, run: Run, shape: ChunkShape) -> None:
+        self._shape = shape
+        self._repeats = run.temporary
+        self._told: list[bytes] = []
+        self._at = 0
+
+    def begin(self) -> None:
+        self._at = 0 if self._repeats else len(self._told)
+
+    def read(self, frame: Frame) -> Iterator[bytes]:
+        if frame.mode not in self._shape.modes:
+            return
+        chunk = self._shape.chunk(frame)
+        digest = blake2b(chunk, digest_size=_DIGEST_BYTES).digest()
+        if self._at == len(self._told):
+            self._told.append(digest)
+            yield chunk
+        elif self._told[self._at] != digest:
+            raise Lost(
+                "A worker died, and the run, executed anew, says something else than was told."
+            )
+        self._at += 1
