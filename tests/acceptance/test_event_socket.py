@@ -12,7 +12,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from tests.support.api import TENANTS
-from tests.support.event_streams import ALL, ends_run, lifecycle_of, names_of, of_method, start
+from tests.support.event_streams import (
+    ALL,
+    ends_run,
+    lifecycle_of,
+    lives_of,
+    names_of,
+    of_method,
+    start,
+)
 from tests.support.server import Deployment, embedded_server
 from tests.support.streaming import collect
 
@@ -66,7 +74,7 @@ async def test_a_run_is_started_and_followed_on_one_connection(deployment: Deplo
         early, started = await socket.command("run.start", **given)
         seen = [*early, *await socket.to_the_end()]
         run_id = started["result"]["run_id"]
-        assert names_of(seen)[-1] == f"synth:{run_id}:lc||completed"
+        assert lives_of(seen)[-1] == (run_id, "completed")
         assert of_method(seen, "values")[-1] == {"text": "hi"}
 
 

@@ -11,6 +11,7 @@ from tests.support.event_streams import (
     ALL,
     command,
     lifecycle_of,
+    lives_of,
     names_of,
     of_method,
     seqs_of,
@@ -49,8 +50,7 @@ async def test_a_run_tells_of_its_states_its_steps_and_its_end(http: httpx.Async
     started, ended = of_method(seen, "tasks")
     assert (started["name"], ended["result"]) == ("echo", {"text": "hi"})
     assert [saved["step"] for saved in of_method(seen, "checkpoints")] == [-1, 0, 1]
-    assert seen[0]["event_id"] == f"synth:{run_id}:lc||running"
-    assert seen[-1]["event_id"] == f"synth:{run_id}:lc||completed"
+    assert lives_of([seen[0], seen[-1]]) == [(run_id, "running"), (run_id, "completed")]
     assert seqs_of(seen) == sorted(set(seqs_of(seen)))
     assert max(seqs_of(seen)) < 2**53
     assert len(set(names_of(seen))) == len(seen)
@@ -152,10 +152,10 @@ async def test_the_end_of_an_earlier_run_is_not_told_as_that_of_a_later_one(
     _, second = await start(http, "counter", {"steps": 2, "seconds": 0.2}, thread_id)
     async with watching(http, thread_id) as events:
         seen = await events.to_the_end()
-    names = names_of(seen)
-    assert f"synth:{first}:lc||running" in names
-    assert f"synth:{first}:lc||completed" not in names
-    assert names[-1] == f"synth:{second}:lc||completed"
+    lives = lives_of(seen)
+    assert (first, "running") in lives
+    assert (first, "completed") not in lives
+    assert lives[-1] == (second, "completed")
 
 
 async def test_only_what_was_asked_for_is_sent(http: httpx.AsyncClient) -> None:
@@ -200,10 +200,7 @@ async def test_a_run_that_was_cancelled_before_it_began_ends_too(http: httpx.Asy
         _, second = await start(http, "echo", {"text": "hi"}, thread_id)
         await command(http, thread_id, "run.cancel", run_id=second)
         ends = [await events.next() for _ in range(2)]
-        assert names_of(ends) == [
-            f"synth:{second}:lc||interrupted",
-            f"synth:{second}:lc||failed",
-        ]
+        assert lives_of(ends) == [(second, "interrupted"), (second, "failed")]
         await command(http, thread_id, "run.cancel", run_id=first)
 
 
@@ -324,7 +321,7 @@ async def test_the_state_is_read_and_forked_by_command(http: httpx.AsyncClient) 
     fork = await command(http, thread_id, "state.fork", checkpoint_id=checkpoints[1]["id"])
     async with watching(http, thread_id) as events:
         seen = await events.to_the_end()
-    assert names_of(seen)[-1] == f"synth:{fork['result']['run_id']}:lc||completed"
+    assert lives_of(seen)[-1] == (fork["result"]["run_id"], "completed")
     assert of_method(seen, "values")[-1]["count"] == 2
 
 
@@ -461,9 +458,7 @@ async def test_a_watcher_is_spared_the_past_once_it_is_known(deployment: Deploym
         assert len(await events.to_the_end()) == 2, "it may have been started by this client"
     async with watching(deployment.http, thread_id, "lifecycle", "input") as events:
         _, second = await start(deployment.http, "echo", {"text": "two"}, thread_id)
-        assert names_of(await events.to_the_end()) == [
-            f"synth:{second}:lc||running",
-            f"synth:{second}:lc||completed",
-        ]
+        lives = lives_of(await events.to_the_end())
+        assert lives == [(second, "running"), (second, "completed")]
     async with watching(deployment.http, thread_id, "values", "lifecycle") as events:
-        assert names_of(await events.to_the_end())[0] == f"synth:{first}:lc||running"
+        assert lives_of(await events.to_the_end())[0] == (first, "running")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.browser import test_chat_page as chat
 from tests.browser import test_newest_hook as hook
@@ -87,19 +87,38 @@ async def test_pages_outlive_the_death_of_a_worker(
     browser: Browser,
     plain_page: str,
     chat_page: str,
+    hook_page: str,
+    hook_page_on_newest_client: str,
     gates: Path,
 ) -> None:
     """The next attempt writes the answer anew; what the first had written is taken back."""
-    on_plain_page, in_chat = Essay(gates), Essay(gates)
-    async with new_page(browser) as source, new_page(browser) as chatting:
+    on_plain_page, in_chat, in_hook, in_old_hook = [Essay(gates) for _ in range(4)]
+    async with (
+        new_page(browser) as source,
+        new_page(browser) as chatting,
+        new_page(browser) as hooked,
+        new_page(browser) as hooked_of_old,
+    ):
         await plain.ask(source, plain_page, api.url, "EventSource", on_plain_page)
         await chat.open_chat(chatting, chat_page, api.url)
         await chat.ask(chatting, in_chat)
+        await hook.open_and_ask(hooked, hook_page_on_newest_client, api.url, in_hook)
+        await hook.open_and_ask(
+            hooked_of_old, hook_page, api.url, in_old_hook, transport="websocket"
+        )
         await plain.assert_written(source, on_plain_page.allow_words(9))
         await chat.assert_conversation(chatting, in_chat.topic, in_chat.allow_words(9))
+        await hook.assert_conversation(hooked, in_hook.topic, in_hook.allow_words(9))
+        so_far = in_old_hook.allow_words(9)
+        await hook.assert_conversation(hooked_of_old, in_old_hook.topic, so_far)
 
         await worker.kill()
         await worker.start()
 
         await plain.assert_finished(source, on_plain_page)
         await chat.assert_finished(chatting, in_chat)
+        await hook.assert_finished(hooked, in_hook)
+        in_old_hook.let_it_be_finished()
+        await expect(hooked_of_old.locator("output")).to_have_text("over")
+        emptied = ""  # client 1.11.0 has no way to drop it
+        await hook.assert_conversation(hooked_of_old, in_old_hook.topic, in_old_hook.text, emptied)

@@ -120,6 +120,21 @@ async def test_a_stopping_worker_hands_its_runs_back_without_spending_an_attempt
     assert "run handed back" in stopping.log
 
 
+async def test_a_run_that_was_handed_back_goes_on_where_it_stood(
+    site: Site, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    given = {"verb": "hang", "times": 1, "path": str(journal)}
+    thread_id, run_id = await site.begin("faulty", given, durability="sync")
+    stopping = await site.worker_of(run_id)
+    await appears(journal, "fault")
+    stopping.signal(signal.SIGTERM)
+    result: Any = await site.client.runs.join(thread_id, run_id)
+    assert result["trail"] == ["before", "fault", "after"]
+    assert journal.read_text().count("before") == 1
+    assert (await site.run(thread_id, run_id))["attempt"] == 1
+
+
 async def test_a_second_signal_ends_a_stopping_worker_at_once(site: Site) -> None:
     thread_id, run_id, listener = await site.begin_and_listen(
         "faulty", {"verb": "swallow"}, stream_mode="updates"

@@ -14,7 +14,7 @@ from joinstream.ports import Retention
 from joinstream.settings.http import CorsConfig
 from joinstream.streams.codec import sse_bytes
 from tests.support.api import TENANTS, Api, running_api
-from tests.support.event_streams import lifecycle_of, watching
+from tests.support.event_streams import lifecycle_of, lives_of, watching
 from tests.support.postgres import PostgresForTests
 
 AGES = [(1, False, True), (10, False, False), (10, True, True), (40, True, False)]
@@ -103,7 +103,7 @@ async def test_an_end_that_nobody_announced_is_told_from_the_row(api: Api) -> No
         end = await events.next()
     assert lifecycle_of(end) == "failed"
     assert end["params"]["data"]["error"] == "no"
-    assert end["event_id"] == f"synth:{run['run_id']}:lc||failed"
+    assert lives_of([end]) == [(run["run_id"], "failed")]
 
 
 async def test_the_end_of_a_run_that_is_gone_is_told_although_another_came_after_it(
@@ -120,8 +120,7 @@ async def test_the_end_of_a_run_that_is_gone_is_told_although_another_came_after
         )
         await api.backends.bus.events.nudge(UUID(thread_id))
         ends = [await events.next(), await events.next()]
-    assert [lifecycle_of(end) for end in ends] == ["interrupted", "failed"]
-    assert ends[-1]["event_id"] == f"synth:{gone['run_id']}:lc||failed"
+    assert lives_of(ends) == [(gone["run_id"], "interrupted"), (gone["run_id"], "failed")]
 
 
 @pytest.mark.parametrize(("seconds", "makes_thread", "told"), AGES)

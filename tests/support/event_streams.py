@@ -99,6 +99,15 @@ def lifecycle_of(event: Event) -> str | None:
     return become
 
 
+def lives_of(events: Sequence[Event]) -> list[tuple[str, str]]:
+    """Which run became what, as the names of the events say: (run id, what)."""
+    return [
+        (event["event_id"].split(":")[1], become)
+        for event in events
+        if (become := lifecycle_of(event)) is not None
+    ]
+
+
 def of_method(events: Sequence[Event], method: str, namespace: Sequence[str] = ()) -> list[Any]:
     """The data of one method's events in one graph."""
     return [

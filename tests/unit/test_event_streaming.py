@@ -100,7 +100,7 @@ class Log:
         id = self._next(FrameKind.METADATA)
         body = sse_bytes("metadata", b"{}", id)
         self._add(id, run, FrameKind.METADATA, PROTOCOL_RUN, body)
-        for event in (envelopes.lifecycle(run, "running", 0), *events):
+        for event in (envelopes.lifecycle(run, id.epoch, "running", 0), *events):
             self.protocol(run, event)
 
     def _next(self, kind: FrameKind) -> EventId:
@@ -150,13 +150,13 @@ def test_how_a_run_ended_is_stale_once_another_began() -> None:
 def test_a_question_is_stale_too() -> None:
     log = Log()
     asked = envelopes.question(FIRST, (), "q", "what?", 0)
-    log.protocol_run(FIRST, asked, envelopes.lifecycle(FIRST, "interrupted", 0))
+    log.protocol_run(FIRST, asked, envelopes.lifecycle(FIRST, 7, "interrupted", 0))
     assert [envelope_of(t.body)["method"] for t in log.told() if t.is_wanted(ALL_LIVES)] == [
         "lifecycle",
         "input.requested",
         "lifecycle",
     ]
-    log.protocol_run(SECOND, envelopes.lifecycle(SECOND, "completed", 0))
+    log.protocol_run(SECOND, envelopes.lifecycle(SECOND, 8, "completed", 0))
     assert lives(log.told(), ALL_LIVES) == ["1 running", "2 running", "2 completed"]
 
 
@@ -196,6 +196,38 @@ def test_a_message_that_grows_is_told_in_what_it_grows_by() -> None:
     assert {part["node"] for part in parts} == {"answer"}
     names = [each["event_id"] for each in told]
     assert len(names) == len(set(names))
+
+
+def test_what_an_attempt_was_writing_when_it_ended_is_taken_back_by_the_next() -> None:
+    log = Log()
+    chunk = {"type": "AIMessageChunk", "content": "Two "}
+    log.run(FIRST, ("messages|sub:1", [{**chunk, "id": "half"}, {}]), status=None)
+    log.run(FIRST, ("messages|sub:1", [{**chunk, "id": "whole", "chunk_position": "last"}, {}]))
+    told = [envelope_of(each.body)["params"] for each in log.told()]
+    assert [each["data"]["event"] for each in told if each["namespace"] == ["sub:1"]] == [
+        "message-start",
+        "content-block-start",
+        "content-block-delta",
+        "content-block-finish",
+        "error",
+        "message-start",
+        "content-block-start",
+        "content-block-delta",
+        "content-block-finish",
+        "message-finish",
+    ]
+    emptied, *_ = [each["data"] for each in told if each["data"]["event"] == "content-block-finish"]
+    assert (emptied["message_id"], emptied["content"]["text"]) == ("half", "")
+    begun = [each["data"]["event"] for each in told if not each["namespace"]]
+    assert begun == ["running", "running", "completed"]
+
+
+def test_a_run_that_fails_twice_fails_by_two_names() -> None:
+    log = Log()
+    log.run(FIRST, status="error")
+    log.run(FIRST, status="error")
+    names = [envelope_of(told.body)["event_id"] for told in log.told()]
+    assert len(set(names)) == 4
 
 
 def test_a_message_with_tool_calls_ends_with_them() -> None:

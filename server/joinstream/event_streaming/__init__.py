@@ -24,7 +24,11 @@ second.
 
 **Names.** `event_id` is the event's id in the log, so it is the same whenever and wherever it is
 read. Events about a run as a whole are named after it, `synth:<run_id>:…`: clients read from the
-name which run began or ended, and drop what they know when a run is executed again.
+name which run began or ended. The claim's epoch ends the name, since a run that is executed again
+begins again, and may fail again, and clients drop what they know.
+
+**Again.** What an attempt was writing when its worker died is taken back by the next one, before
+anything else (`unfinished.py`); a worker that hands its run back takes it back itself.
 
 **Replay.** A new connection gets the log from its start, and then what comes. Of runs before the
 last one it gets everything but how they ended and what they asked: clients take the first such

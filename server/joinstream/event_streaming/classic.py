@@ -12,6 +12,7 @@ from joinstream.encoding import dumps
 from joinstream.event_streaming import envelopes
 from joinstream.event_streaming.classic_messages import ClassicMessages
 from joinstream.event_streaming.envelopes import Event, envelope_of
+from joinstream.event_streaming.unfinished import UnfinishedMessages
 from joinstream.streams.codec import data_of, event_of, sse_bytes
 
 _AS_THEY_ARE = frozenset({"values", "updates", "tasks"})
@@ -23,6 +24,7 @@ class ClassicRun:
     def __init__(self, run_id: UUID) -> None:
         self._run_id = run_id
         self._messages = ClassicMessages()
+        self._begun = UnfinishedMessages()
         self._interrupts: dict[str, tuple[tuple[str, ...], Any]] = {}
         self._error: str | None = None
 
@@ -31,12 +33,14 @@ class ClassicRun:
         data = orjson.loads(data_of(frame.body))
         match frame.kind:
             case FrameKind.METADATA:
-                return [envelopes.lifecycle(self._run_id, "running", now)]
+                running = envelopes.lifecycle(self._run_id, frame.id.epoch, "running", now)
+                self._messages = ClassicMessages()
+                return [*self._begun.taken_back(now), running]
             case FrameKind.ERROR:
                 self._error = data.get("message")
                 return []
             case FrameKind.END:
-                return [*self._unfinished(now), *self._end(data["status"], now)]
+                return [*self._unfinished(now), *self._end(frame.id.epoch, data["status"], now)]
             case _:
                 name, *segments = event_of(frame.body).split("|")
                 return list(self._event(name, tuple(segments), data, now))
@@ -64,6 +68,7 @@ class ClassicRun:
             case "messages" | "messages/partial" | "messages/complete":
                 node, parts = self._parts(name, data)
                 for part in parts:
+                    self._begun.note(namespace, node, part)
                     yield Event("messages", "messages", namespace, now, part, node)
 
     def _parts(self, name: str, data: Any) -> tuple[str | None, list[dict[str, Any]]]:
@@ -81,12 +86,14 @@ class ClassicRun:
         for interrupt in interrupts or ():
             self._interrupts.setdefault(interrupt["id"], (namespace, interrupt["value"]))
 
-    def _end(self, status: str, now: int) -> Iterator[Event]:
+    def _end(self, epoch: int, status: str, now: int) -> Iterator[Event]:
         asks = status == "success" and bool(self._interrupts)
         if asks:
             for id, (namespace, value) in self._interrupts.items():
                 yield envelopes.question(self._run_id, namespace, id, value, now)
-        yield from envelopes.ending(self._run_id, status, self._error, asks=asks, timestamp=now)
+        yield from envelopes.ending(
+            self._run_id, epoch, status, self._error, asks=asks, timestamp=now
+        )
 
 
 def values_set_by_hand(frame: Frame, now: int) -> Event:

@@ -59,9 +59,12 @@ def run_event_name(run_id: UUID, what: str, namespace: Sequence[str] = (), key: 
     return f"synth:{run_id}:{what}|{'|'.join(namespace)}|{key}"
 
 
-def lifecycle(run_id: UUID, event: str, timestamp: int, **more: Any) -> Event:
-    """What has become of a whole run: running, completed, failed or interrupted."""
-    name = run_event_name(run_id, "lc", (), event)
+def lifecycle(run_id: UUID, epoch: int, event: str, timestamp: int, **more: Any) -> Event:
+    """What has become of a whole run: running, completed, failed or interrupted.
+
+    `epoch` is that of the claim in which it did: a run can begin, and fail, more than once.
+    """
+    name = run_event_name(run_id, "lc", (), f"{event}:{epoch}")
     return Event("lifecycle", "lifecycle", (), timestamp, {"event": event, **more}, None, name)
 
 
@@ -95,7 +98,7 @@ def _checkpoint_id(config: dict[str, Any] | None) -> str | None:
 
 
 def ending(
-    run_id: UUID, status: str, error: str | None, *, asks: bool, timestamp: int
+    run_id: UUID, epoch: int, status: str, error: str | None, *, asks: bool, timestamp: int
 ) -> list[Event]:
     """How a run ended, by its status. `asks`: it waits for an answer.
 
@@ -103,14 +106,14 @@ def ending(
     as the end; Python's take it for a pause and wait for `completed` or `failed`.
     """
     if status == "success":
-        return [lifecycle(run_id, "interrupted" if asks else "completed", timestamp)]
+        return [lifecycle(run_id, epoch, "interrupted" if asks else "completed", timestamp)]
     if status in ("interrupted", "rollback"):
         why = error or "the run was cancelled"
         return [
-            lifecycle(run_id, "interrupted", timestamp, reason="cancelled"),
-            lifecycle(run_id, "failed", timestamp, error=why),
+            lifecycle(run_id, epoch, "interrupted", timestamp, reason="cancelled"),
+            lifecycle(run_id, epoch, "failed", timestamp, error=why),
         ]
-    return [lifecycle(run_id, "failed", timestamp, error=error or status)]
+    return [lifecycle(run_id, epoch, "failed", timestamp, error=error or status)]
 
 
 def envelope_of(body: bytes) -> dict[str, Any]:

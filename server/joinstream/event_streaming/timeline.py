@@ -85,20 +85,25 @@ class Timeline:
     def make_up_end(
         self,
         run_id: UUID,
+        epoch: int | None,
         status: str,
         error: str | None,
         interrupts: Iterable[Mapping[str, Any]],
         now: int,
     ) -> Iterator[Told]:
-        """The end of a run that nobody announced, in the place it would have had."""
+        """The end of a run that nobody announced, in the place it would have had.
+
+        `epoch` is that of its last claim, None when the run is gone and nobody knows.
+        """
         self.ended.add(run_id)
         at = EventId(self.last.epoch, self.last.k + 1) if self.last else EventId(0, 1)
+        epoch = at.epoch if epoch is None else epoch
         questions = [
             envelopes.question(run_id, (), str(each["id"]), each.get("value"), now)
             for each in interrupts
         ]
         asks = bool(questions)
-        ends = envelopes.ending(run_id, status, error, asks=asks, timestamp=now)
+        ends = envelopes.ending(run_id, epoch, status, error, asks=asks, timestamp=now)
         for event in (*questions, *ends):
             yield _told(event, at, run_id)
 

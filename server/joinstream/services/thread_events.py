@@ -264,7 +264,10 @@ class EventStream:
         error = ((run.error or {}).get("message") or run.cancel_reason) if run else None
         thread = await self._parts.threads.get(self._thread_id, None)
         asked = thread.interrupts if thread is not None and status == "success" else {}
-        return list(self._timeline.make_up_end(run_id, status, error, list(_each(asked)), _now()))
+        epoch = run.epoch if run is not None else None
+        questions = list(_each(asked))
+        told = self._timeline.make_up_end(run_id, epoch, status, error, questions, _now())
+        return list(told)
 
 
 def _each(interrupts: dict[str, list[dict[str, object]]]) -> Iterator[dict[str, object]]:

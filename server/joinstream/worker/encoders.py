@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
 
 from joinstream.domain.run_record import Run
+from joinstream.event_streaming.unfinished import UnfinishedMessages
 from joinstream.ports.runs import Ending
 from joinstream.streams.publisher import RunPublisher
 from joinstream.worker.event_encoder import EventEncoder
@@ -14,7 +15,9 @@ class Encoder(Protocol):
     """Turns what a graph produces into what its readers get.
 
     `source` executes the graph so that it produces what `encode` takes. `begin` is called before
-    all else, `end` once the ending is committed. `output` is the run's output so far.
+    all else, with the messages that attempts before have left unfinished, `end` once the ending is
+    committed, `hand_back` when the run is for others to go on with. `output` is the run's output so
+    far.
     """
 
     source: Callable[..., AsyncIterator[Any]]
@@ -22,11 +25,13 @@ class Encoder(Protocol):
     @property
     def output(self) -> Any: ...
 
-    def begin(self) -> None: ...
+    def begin(self, left_behind: UnfinishedMessages) -> None: ...
 
     def encode(self, event: Any) -> None: ...
 
     def end(self, outcome: Ending) -> None: ...
+
+    def hand_back(self) -> None: ...
 
 
 def is_event_streaming(run: Run) -> bool:

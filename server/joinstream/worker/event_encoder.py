@@ -14,6 +14,7 @@ from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk
 from joinstream.domain.events import FrameKind
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.encoding import dumps
+from joinstream.event_streaming.unfinished import UnfinishedMessages
 from joinstream.ports.runs import Ending
 from joinstream.worker.graph_stream import GraphEvent, stream_graph
 
@@ -25,8 +26,8 @@ class EventEncoder:
     """Encodes the events of one run's attempt and remembers its output.
 
     `output` is the JSON of the last root `values`, with every interrupt raised under
-    `__interrupt__`; None until there is one. `begin` and `end` have nothing to say: METADATA, ERROR
-    and END are all there is to tell.
+    `__interrupt__`; None until there is one. `begin`, `end` and `hand_back` have nothing to say:
+    METADATA, ERROR and END are all there is to tell.
     """
 
     source = staticmethod(stream_graph)
@@ -42,9 +43,11 @@ class EventEncoder:
         self._interrupts: list[Any] = []
         self._has_values = False
 
-    def begin(self) -> None: ...
+    def begin(self, left_behind: UnfinishedMessages) -> None: ...
 
     def end(self, outcome: Ending) -> None: ...
+
+    def hand_back(self) -> None: ...
 
     def encode(self, event: GraphEvent) -> None:
         namespace, mode, data = event

@@ -39,6 +39,7 @@ from joinstream.worker import ending
 from joinstream.worker.active_run import ActiveRun
 from joinstream.worker.encoders import encoder_of, is_event_streaming
 from joinstream.worker.graph_call import graph_input, run_config, run_context
+from joinstream.worker.left_behind import left_behind
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +120,7 @@ class _Execution:
         self._state = NO_STATE
 
     async def run_to_its_end(self) -> bool:
-        self._encoder.begin()
+        self._encoder.begin(await left_behind(self._run, self._parts.events))
         try:
             await self._drive_graph()
             outcome = ending.success(self._encoder.output, self._state)
@@ -265,6 +266,7 @@ class _Execution:
                 await asyncio.sleep(FINISH_RETRY_SECONDS)
 
     async def _hand_back(self) -> None:
+        self._encoder.hand_back()
         await self._publisher.flush()
         if await self._parts.queue.release(self._run):
             metrics.RUNS_HANDED_BACK.inc()

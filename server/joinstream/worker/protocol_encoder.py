@@ -17,6 +17,7 @@ from joinstream.domain.run_record import Run
 from joinstream.event_streaming import envelopes
 from joinstream.event_streaming.envelopes import Event, run_event_name
 from joinstream.event_streaming.filters import NAMED
+from joinstream.event_streaming.unfinished import UnfinishedMessages
 from joinstream.ports.runs import Ending
 from joinstream.worker.protocol_messages import events_of_message
 from joinstream.worker.protocol_stream import TASKS, protocol_events
@@ -38,6 +39,7 @@ class ProtocolEncoder:
         self._emit = emit
         self._held: Event | None = None
         self._message_ids: dict[str, str] = {}
+        self._begun = UnfinishedMessages()
         self._values: Any = None
         self._has_values = False
         self._interrupts: dict[str, tuple[tuple[str, ...], Any]] = {}
@@ -51,14 +53,16 @@ class ProtocolEncoder:
             return {**self._values, "__interrupt__": interrupts}
         return self._values
 
-    def begin(self) -> None:
-        run_id = self._run.run_id
-        self._send(envelopes.lifecycle(run_id, "running", _now(), graph_name=self._run.graph_id))
+    def begin(self, left_behind: UnfinishedMessages) -> None:
+        run_id, epoch, at = self._run.run_id, self._run.epoch, _now()
+        self._take_back(left_behind)
+        name = self._run.graph_id
+        self._send(envelopes.lifecycle(run_id, epoch, "running", at, graph_name=name))
         answers = (self._run.kwargs.get("event_streaming") or {}).get("answers")
         if answers:
             name = run_event_name(run_id, "answered")
             data = {"interrupt_ids": answers}
-            self._send(Event("input.answered", "input", (), _now(), data, None, name))
+            self._send(Event("input.answered", "input", (), at, data, None, name))
 
     def encode(self, event: ProtocolEvent) -> None:
         method, params = event["method"], event["params"]
@@ -99,7 +103,16 @@ class ProtocolEncoder:
             for id, (namespace, interrupt) in self._interrupts.items():
                 self._send(envelopes.question(run_id, namespace, id, _value_of(interrupt), at))
         why = (outcome.error or outcome.thread_error or {}).get("message")
-        for event in envelopes.ending(run_id, outcome.status, why, asks=asks, timestamp=at):
+        epoch, status = self._run.epoch, outcome.status
+        for event in envelopes.ending(run_id, epoch, status, why, asks=asks, timestamp=at):
+            self._send(event)
+
+    def hand_back(self) -> None:
+        self._release()
+        self._take_back(self._begun)
+
+    def _take_back(self, unfinished: UnfinishedMessages) -> None:
+        for event in unfinished.taken_back(_now()):
             self._send(event)
 
     def _remember(self, namespace: tuple[str, ...], values: Any, interrupts: Any) -> None:
@@ -127,6 +140,7 @@ class ProtocolEncoder:
             part["metadata"] = {**(message.get("metadata") or {}), "langgraph_node": node}
         elif known := self._message_ids.get(call):
             part["message_id"] = known
+        self._begun.note(namespace, node, part)
         self._pass_on("messages", namespace, at, part, node)
 
     def _encode_checkpoint(
