@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import pytest
 
 from joinstream.domain.events import EventId, Frame, FrameKind
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import Run
 from joinstream.openai_api.answer import answer_of, input_id
-from joinstream.openai_api.chat_wire import ChatStream, Heading
+from joinstream.openai_api.chat_stream import ChatStream
+from joinstream.openai_api.chat_wire import Heading
 from joinstream.openai_api.response_events import ResponseStream
 from joinstream.openai_api.response_wire import answered
 from joinstream.streams.codec import sse_bytes
@@ -129,6 +131,64 @@ def test_an_answer_that_does_not_continue_what_was_told_is_an_error() -> None:
     assert b"[DONE]" not in sent
 
 
+def piece(arguments: str, message_id: str, name: str | None = None) -> Frame:
+    """Of a tool call; the first one has its name and its id."""
+    chunk = {"index": 0, "id": name and f"call_{message_id}", "name": name, "args": arguments}
+    said = {"type": "AIMessageChunk", "id": message_id, "content": "", "tool_call_chunks": [chunk]}
+    return frame(FrameKind.EVENT, "messages", [said, {}])
+
+
+def calling(**args: Any) -> Any:
+    """The answer of a run that has called a tool for its client, at last as `call_n`."""
+    call = {"name": "look", "args": args, "id": "call_n"}
+    given = {"type": "human", "id": input_id(RUN_ID, 0), "content": "hi"}
+    said = {"type": "ai", "id": "n", "content": "", "tool_calls": [call]}
+    return answer_of(RUN, {"messages": [given, said]})
+
+
+def told_calls(sent: bytes) -> list[tuple[int, str | None, str]]:
+    deltas = [chunk["choices"][0]["delta"] for chunk in events(sent) if "choices" in chunk]
+    calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
+    return [(call["index"], call.get("id"), call["function"]["arguments"]) for call in calls]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "rest"),
+    [
+        (['{"at":', '"this"}'], []),
+        (['{"at": ', '"this"}'], []),
+        (['{"at":'], [(0, None, '"this"}')]),
+        ([""], [(0, None, '{"at":"this"}')]),
+    ],
+    ids=repr,
+)
+def test_a_call_that_a_later_attempt_makes_again_is_told_once(
+    pieces: list[str], rest: list[Any]
+) -> None:
+    first, *more = pieces
+    stream = chat()
+    sent = stream.tell([begins(), piece(first, "m", "look"), *(piece(each, "m") for each in more)])
+    assert told_calls(sent) == [(0, "call_m", first), *((0, None, each) for each in more)]
+    again = stream.tell([begins(2), piece('{"at":"this"}', "n", "look")])
+    end = again + stream.finish(calling(at="this"))
+    assert told_calls(end) == rest
+    assert events(end)[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("told", ['{"at": "th', '{"at":"that"}'])
+def test_a_call_that_a_later_attempt_makes_otherwise_is_an_error(told: str) -> None:
+    stream = chat()
+    stream.tell([begins(), piece(told, "m", "look"), begins(2)])
+    assert events(stream.finish(calling(at="this")))[-1]["error"]["code"] == "stream_lost"
+
+
+def test_a_call_that_was_lost_is_told_whole() -> None:
+    stream = chat()
+    stream.tell([begins()])
+    stream.miss()
+    assert told_calls(stream.finish(calling(at="this"))) == [(0, "call_n", '{"at":"this"}')]
+
+
 def test_a_resumed_response_has_the_rest_of_the_same_events() -> None:
     frames = [begins(), word("one "), word("two", last=True)]
     whole = response_events(frames, "one two")
@@ -143,20 +203,49 @@ def test_a_response_whose_log_is_gone_comes_whole_with_numbers_that_go_on() -> N
     assert events(sent)[-1]["response"]["output"][0]["content"][0]["text"] == "one two"
 
 
-def test_a_message_whose_rest_is_lost_is_closed_and_told_whole() -> None:
-    sent = response_events([begins(), word("one ")], "one two", misses=True)
+def told_in(sent: bytes) -> tuple[list[str], list[tuple[str, str]]]:
+    """The pieces of text, and each item that was ended: its status and its text."""
+    deltas = [event["delta"] for event in events(sent) if "delta" in event]
     done = [event["item"] for event in events(sent) if event["type"] == "response.output_item.done"]
-    assert [(item["status"], item["content"][0]["text"]) for item in done] == [
-        ("incomplete", "one "),
-        ("completed", "one two"),
-    ]
+    return deltas, [(item["status"], item["content"][0]["text"]) for item in done]
 
 
-def test_an_attempt_that_died_leaves_an_incomplete_item() -> None:
-    frames = [begins(), word("one "), begins(2), word("two", "n", last=True)]
-    stream = ResponseStream(RUN, None)
-    stream.tell(frames)
-    assert [item["status"] for item in stream.told] == ["incomplete", "completed"]
+def test_a_message_whose_rest_is_lost_goes_on_at_the_end() -> None:
+    sent = response_events([begins(), word("one ")], "one two", misses=True)
+    assert told_in(sent) == (["one ", "two"], [("completed", "one two")])
+
+
+def test_what_a_later_attempt_says_alike_goes_on_where_the_first_was_lost() -> None:
+    again = [begins(2), word("one ", "n"), word("two", "n", last=True)]
+    frames = [begins(), word("one "), *again]
+    sent = response_events(frames, "one two")
+    assert told_in(sent) == (["one ", "two"], [("completed", "one two")])
+    for after in range(4, 8):
+        rest = response_events(frames, "one two", after=after)
+        assert events(rest) == events(sent)[after + 1 :]
+
+
+def test_what_was_told_whole_and_is_said_alike_by_a_later_attempt_is_not_told_again() -> None:
+    first = [begins(), word("one", "x", last=True), word("two ", "y")]
+    again = [begins(2), word("one", "m", last=True), word("two", "m1", last=True)]
+    sent = response_events([*first, *again], "one", "two three")
+    assert told_in(sent) == (
+        ["one", "two ", "three"],
+        [("completed", "one"), ("completed", "two three")],
+    )
+
+
+def test_what_a_later_attempt_says_otherwise_is_another_item() -> None:
+    sent = response_events([begins(), word("one "), begins(2), word("uno")], "uno due")
+    assert told_in(sent) == (
+        ["one ", "uno due"],
+        [("incomplete", "one "), ("completed", "uno due")],
+    )
+
+
+def test_an_attempt_before_which_nothing_was_told_is_told_word_by_word() -> None:
+    sent = response_events([begins(), begins(2), word("one "), word("two", last=True)], "one two")
+    assert told_in(sent) == (["one ", "two"], [("completed", "one two")])
 
 
 def test_the_answer_is_found_among_other_runs_of_the_thread() -> None:

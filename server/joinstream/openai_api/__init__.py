@@ -6,7 +6,7 @@
                                                 │ frames                    │ the run's outcome
                                                 ▼                           ▼
                                             deltas.py                   answer.py
-                                                └──► chat_wire.py, response_events.py ◄┘
+                                                └─► chat_stream.py, response_events.py ◄┘
 
 Nothing is executed here and nothing is stored. A model is an assistant whose graph has a `messages`
 channel. A request without a memory is a stateless run, one with a memory a run on a thread; so each

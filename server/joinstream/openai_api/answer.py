@@ -84,11 +84,14 @@ class Answer:
         return BETWEEN_MESSAGES.join(self.texts)
 
     @property
+    def calls(self) -> list[ToolCall]:
+        return [call for message in self._said for call in calls_of(message)]
+
+    @property
     def open_calls(self) -> list[ToolCall]:
         """Tool calls that no tool of the graph has answered: they are the client's to answer."""
         answered = {message.get("tool_call_id") for message in self.messages}
-        calls = [call for message in self._said for call in calls_of(message)]
-        return [call for call in calls if call.call_id not in answered]
+        return [call for call in self.calls if call.call_id not in answered]
 
     @property
     def finish_reason(self) -> FinishReason:

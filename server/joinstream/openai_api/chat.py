@@ -20,7 +20,8 @@ from joinstream.openai_api.asking import (
     assistant_of,
     given_messages,
 )
-from joinstream.openai_api.chat_wire import ChatStream, Heading, completion
+from joinstream.openai_api.chat_stream import ChatStream
+from joinstream.openai_api.chat_wire import Heading, completion
 from joinstream.openai_api.errors import ErrorObject, failed, run_error
 from joinstream.openai_api.schemas import ChatRequest
 from joinstream.services.run_streams import RunStream

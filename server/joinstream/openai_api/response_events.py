@@ -3,9 +3,13 @@
 `sequence_number` counts from the first event of the run, wherever a reader begins: the events are
 made anew from the start of the run's log each time, and what a reader has already is left out. So
 the numbers mean the same in every API process.
+
+What cannot be told piece by piece, as pieces are missing or the run has begun again after something
+was told of it, is told at the end: an item that was begun goes on, unless the output has none that
+begins like it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +55,17 @@ class _Open:
         call_id, name = self.call
         return call_item(ToolCall(call_id, name, "".join(self.said)), status)
 
+    def continues_in(self, whole: Item) -> bool:
+        """Whether the item begins like this one. Messages get other ids when a run begins again;
+        of calls, the client needs the ids."""
+        so_far = self.item("in_progress")
+        same = so_far["type"] == whole["type"] == "message" or so_far["id"] == whole["id"]
+        return same and _words(whole).startswith(_words(so_far))
+
+
+_Key = tuple[str, int | None]
+"""A message, or a call of it by its number."""
+
 
 class ResponseStream:
     """`begin`, then `tell` for all that the run has produced, from its start, then `finish`.
@@ -63,11 +78,12 @@ class ResponseStream:
         self._after = -1 if after is None else after
         self._next = 0
         self._reader = DeltaReader()
-        self._open: dict[tuple[str, int | None], _Open] = {}
+        self._open: dict[_Key, _Open] = {}
         self._begun = False
         self._waits_for_end = False
         self.told: list[Item] = []
-        """The items that are whole, in the order in which they began."""
+        """The items that are whole, in the order in which they began; those that are not have no
+        id yet."""
 
     def begin(self) -> bytes:
         return self._event("response.created", response=self._so_far("pending"))
@@ -85,21 +101,47 @@ class ResponseStream:
         """The run is over, and this is the whole response."""
         if not self._begun:
             self.miss()
-        events = [event for key in [*self._open] for event in self._close(key, "incomplete")]
-        known = {item["id"] for item in self.told if item["status"] == "completed"}
-        for item in response["output"]:
-            if item["id"] not in known:
-                events += self._whole(item)
+        rest = b"".join(self._rest(response["output"]))
         kind = _ENDINGS.get(response["status"], _ENDED_EARLY)
-        return b"".join([*events, self._event(kind, response=response)])
+        return rest + self._event(kind, response=response)
+
+    def _rest(self, output: Sequence[Item]) -> Iterator[bytes]:
+        """What of the output is not told yet."""
+        told = {item["id"] for item in self.told}
+        listed = {item["id"] for item in output}
+        of_lost_attempts = [item for item in self.told if item["id"] not in listed]
+        untold: list[Item] = []
+        for item in output:
+            if item["id"] in told:
+                continue
+            if (key := self._begun_as(item)) is not None:
+                yield from self._go_on(key, item)
+            elif twin := next((each for each in of_lost_attempts if _is_said_by(each, item)), None):
+                of_lost_attempts.remove(twin)
+            else:
+                untold.append(item)
+        for key in [*self._open]:
+            yield from self._close(key, "incomplete")
+        for item in untold:
+            yield from self._whole(item)
+
+    def _begun_as(self, item: Item) -> _Key | None:
+        """What was told of the item so far; None when nothing was."""
+        return next((key for key, begun in self._open.items() if begun.continues_in(item)), None)
+
+    def _go_on(self, key: _Key, item: Item) -> Iterator[bytes]:
+        opened = self._open[key]
+        if rest := _words(item).removeprefix("".join(opened.said)):
+            yield self._say(opened, rest)
+        yield from self._close(key)
 
     def _of(self, frame: Frame) -> Iterator[bytes]:
         if frame.kind is FrameKind.METADATA:
             if not self._begun:
                 self._begun = True
                 yield self._event("response.in_progress", response=self._so_far("running"))
-            for key in [*self._open]:  # a worker died while it told them
-                yield from self._close(key, "incomplete")
+            elif self.told:  # the run has begun again
+                self._waits_for_end = True
         elif not self._waits_for_end:
             for delta in self._reader.read(frame):
                 yield from self._of_delta(delta)
@@ -123,11 +165,7 @@ class ResponseStream:
             yield self._added(opened.index, message_item(message_id, None, "in_progress"))
             part = {"content_index": 0, "part": text_part("")}
             yield self._about("response.content_part.added", opened, **part)
-        opened = self._open[key]
-        opened.said.append(text)
-        yield self._about(
-            "response.output_text.delta", opened, content_index=0, delta=text, logprobs=[]
-        )
+        yield self._say(self._open[key], text)
 
     def _call(self, delta: CallDelta) -> Iterator[bytes]:
         key = (delta.message_id, delta.number)
@@ -137,14 +175,17 @@ class ResponseStream:
             call = (delta.call_id or f"{delta.message_id}-{delta.number}", delta.name or "")
             opened = self._open[key] = _Open(self._new_index(), delta.message_id, call)
             yield self._added(opened.index, opened.item("in_progress"))
-        opened = self._open[key]
         if delta.arguments:
-            opened.said.append(delta.arguments)
-            yield self._about(
-                "response.function_call_arguments.delta", opened, delta=delta.arguments
-            )
+            yield self._say(self._open[key], delta.arguments)
 
-    def _close(self, key: tuple[str, int | None], status: str = "completed") -> Iterator[bytes]:
+    def _say(self, opened: _Open, text: str) -> bytes:
+        opened.said.append(text)
+        if opened.call is None:
+            more = {"content_index": 0, "delta": text, "logprobs": []}
+            return self._about("response.output_text.delta", opened, **more)
+        return self._about("response.function_call_arguments.delta", opened, delta=text)
+
+    def _close(self, key: _Key, status: str = "completed") -> Iterator[bytes]:
         opened = self._open.pop(key)
         item = opened.item(status)
         yield from self._done(opened, item)
@@ -200,3 +241,16 @@ class ResponseStream:
         if number <= self._after:
             return b""
         return sse_bytes(kind, dumps({"type": kind, "sequence_number": number, **more}), None)
+
+
+def _words(item: Item) -> str:
+    """What is told of an item piece by piece: its text, or the arguments of its call."""
+    if item["type"] == "function_call":
+        return str(item["arguments"])
+    return "".join(part["text"] for part in item.get("content") or ())
+
+
+def _is_said_by(told: Item, item: Item) -> bool:
+    """Whether both are messages with the same text."""
+    is_message = told.get("type") == item["type"] == "message"
+    return is_message and _words(told) == _words(item)

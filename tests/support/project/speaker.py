@@ -9,18 +9,22 @@
 {"fail": text}                         the node raises
 {"inside": text}                       the model of a subgraph says it, and its message is kept
 {"think": text, "say": text}           another model speaks first, whose words are not kept
-{"wait": true}                         a few words, and then nothing, for ever
+{"say": text, "wait": true}            and then nothing, for ever
+{"say": text, "until": path}           nothing after the first word until the file is there
+{"from": path}                         says what the file holds,
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import interrupt
+from tests.support.waiting import eventually
 
 from graphs.model import ScriptedModel, tokens
 
@@ -38,7 +42,8 @@ class Speaker(ScriptedModel):
         order = told(messages)
         call = order.get("call")
         calls = [{**call, "id": f"call_{len(messages)}"}] if call else []
-        return AIMessage(order.get("say", ""), tool_calls=calls)
+        said = Path(order["from"]).read_text() if "from" in order else order.get("say", "")
+        return AIMessage(said, tool_calls=calls)
 
     async def _astream(
         self, messages: list[BaseMessage], *_: Any, **__: Any
@@ -46,6 +51,8 @@ class Speaker(ScriptedModel):
         order = told(messages)
         for token in tokens(self.reply(messages)):
             yield ChatGenerationChunk(message=token)
+            if "until" in order:
+                await is_there(Path(order["until"]))
         if order.get("wait"):
             await asyncio.Event().wait()
         about = {"finish_reason": order["because"]} if "because" in order else {}
@@ -54,6 +61,13 @@ class Speaker(ScriptedModel):
         )
         last = AIMessageChunk(content="", response_metadata=about, usage_metadata=usage)
         yield ChatGenerationChunk(message=last)
+
+
+async def is_there(path: Path) -> None:
+    async def look() -> bool:
+        return path.exists()
+
+    await eventually(look)
 
 
 async def speak(state: MessagesState) -> dict[str, list[AIMessage]]:
