@@ -188,6 +188,8 @@ CELLS: dict[str, Cell] = {
     "POST /v1/responses/{response_id}/cancel": Cell(200, 404),
     "POST /langserve/{graph}/invoke": Cell(200, 404, called),
     "POST /langserve/{graph}/stream": Cell(200, 404, called),
+    "POST /langserve/{graph}/stream_events": Cell(200, 404, called),
+    "POST /langserve/{graph}/stream_log": Cell(200, 404, called),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),

@@ -1,8 +1,9 @@
 """What a graph's own `stream` yields, as the frames of its run tell it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import orjson
 
@@ -40,11 +41,9 @@ class ChunkShape:
         """What the run is to be asked for."""
         return tuple("messages-tuple" if mode == "messages" else mode for mode in self.modes)  # type: ignore[misc]
 
-    def chunk(self, frame: Frame) -> bytes:
-        data = data_of(frame.body)
-        mode, *namespace = event_of(frame.body).split("|")
+    def chunk(self, mode: str, data: Any, namespace: Sequence[str] = ()) -> Any:
         parts = [*([namespace] if self.subgraphs else []), *([mode] if self.listed else [])]
-        return dumps([*parts, orjson.Fragment(data)]) if parts else data
+        return [*parts, data] if parts else data
 
 
 class Chunks:
@@ -66,7 +65,9 @@ class Chunks:
     def read(self, frame: Frame) -> Iterator[bytes]:
         if frame.mode not in self._shape.modes:
             return
-        chunk = self._shape.chunk(frame)
+        mode, *namespace = event_of(frame.body).split("|")
+        data = orjson.Fragment(data_of(frame.body))
+        chunk = dumps(self._shape.chunk(mode, data, namespace))
         digest = blake2b(chunk, digest_size=_DIGEST_BYTES).digest()
         if self._at == len(self._told):
             self._told.append(digest)

@@ -1,5 +1,6 @@
 """Bodies of `/langserve`, and its answers."""
 
+from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -8,6 +9,7 @@ from typing_extensions import TypedDict
 from joinstream.domain.runs import Durability
 from joinstream.http.schemas.base import Body, Config, Context
 from joinstream.http.schemas.runs import Nodes
+from joinstream.langserve_api.selection import Selection
 
 UNASKED_RECURSION_LIMIT = 25
 """What LangServe's clients send when nobody has set a limit."""
@@ -67,6 +69,21 @@ class CallRequest(Body):  # type: ignore[no-redef]  # mypy gives it **kwargs bes
     input: Any
     config: CallConfig = Field(default_factory=dict)
     arguments: CallKwargs = Field(default=CallKwargs(), alias="kwargs")
+
+
+class SelectiveRequest(CallRequest):  # type: ignore[no-redef]  # as above
+    """One call, of which only some parts are to be told."""
+
+    include_names: list[str] | None = None
+    include_types: list[str] | None = None
+    include_tags: list[str] | None = None
+    exclude_names: list[str] | None = None
+    exclude_types: list[str] | None = None
+    exclude_tags: list[str] | None = None
+
+    @property
+    def selection(self) -> Selection:
+        return Selection(**{each.name: getattr(self, each.name) for each in fields(Selection)})
 
 
 class CallMetadata(TypedDict):

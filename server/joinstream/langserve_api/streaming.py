@@ -1,4 +1,4 @@
-"""`stream`: what a graph yields while it is executed."""
+"""`stream`, `stream_events`, `stream_log`: what comes of a graph while it is executed."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,24 +8,44 @@ from joinstream.http.retelling import retold
 from joinstream.http.services import services
 from joinstream.langserve_api.asking import assistant_of, prepared
 from joinstream.langserve_api.chunks import Chunks, ChunkShape
+from joinstream.langserve_api.events import EVENTS, EventReader, Events
 from joinstream.langserve_api.outcome import outcome_of
-from joinstream.langserve_api.schemas import CallKwargs, CallRequest
+from joinstream.langserve_api.run_log import RunLog
+from joinstream.langserve_api.schemas import CallRequest, SelectiveRequest
 from joinstream.langserve_api.wire import DataStream, metadata_event
 from joinstream.services.run_streams import RunStream
 
 
 async def stream(request: Request, body: CallRequest) -> Response:
-    shape = await _shape(request, body.arguments)
+    shape = await _shape(request, body)
     new = await prepared(request, body.input, body.config, body.arguments, shape.run_modes)
     created = await services(request).run_streams.create(new)
     head = metadata_event(created.run.run_id)
     return _told(request, created, DataStream(Chunks(created.run, shape), head))
 
 
-async def _shape(request: Request, kwargs: CallKwargs) -> ChunkShape:
+async def stream_events(request: Request, body: SelectiveRequest) -> Response:
+    created, reader = await _with_events(request, body)
+    return _told(request, created, DataStream(Events(reader, body.selection)))
+
+
+async def stream_log(request: Request, body: SelectiveRequest) -> Response:
+    created, reader = await _with_events(request, body)
+    return _told(request, created, DataStream(RunLog(reader, body.selection)))
+
+
+async def _with_events(request: Request, body: CallRequest) -> tuple[RunStream, EventReader]:
+    shape = await _shape(request, body)
+    modes = (EVENTS, *shape.run_modes)
+    new = await prepared(request, body.input, body.config, body.arguments, modes)
+    created = await services(request).run_streams.create(new)
+    return created, EventReader(created.run.run_id, shape)
+
+
+async def _shape(request: Request, body: CallRequest) -> ChunkShape:
     assistant = await assistant_of(request)
-    graphs = services(request).assistant_graphs
-    return ChunkShape.of(kwargs, await graphs.stream_mode(assistant, for_graphs(request)))
+    usual = await services(request).assistant_graphs.stream_mode(assistant, for_graphs(request))
+    return ChunkShape.of(body.arguments, usual)
 
 
 def _told(request: Request, created: RunStream, told: DataStream) -> Response:
