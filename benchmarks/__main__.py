@@ -12,7 +12,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks import checkpoints, joiners, latency, readers, scale, startup, tokens, waits
+from benchmarks import checkpoints, idle, joiners, latency, readers, scale, startup, tokens, waits
 from benchmarks.support.lab import Lab, open_lab
 from benchmarks.support.measurement import Measurement, Mode
 from benchmarks.support.report import print_table, store
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Lab], AsyncIterator[Measurement]]] = {
     "tokens": tokens.run,
     "joiners": joiners.run,
     "readers": readers.run,
+    "idle": idle.run,
     "startup": startup.run,
     "checkpoints": checkpoints.run,
     "scale": scale.run,

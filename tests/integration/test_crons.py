@@ -364,3 +364,15 @@ async def test_a_running_server_fires_every_second(database_uri: str) -> None:
         assert await api.client.runs.join(newest["thread_id"], newest["run_id"])
         (run,) = await api.client.runs.list(newest["thread_id"])
         assert run["status"] == "success"
+
+
+async def test_a_server_without_crons_has_none_to_wait_for(api: Api) -> None:
+    assert await api.backends.stores.crons().seconds_until_due() is None
+    cron: Any = await api.client.crons.create("echo", schedule=YEARLY, input={})
+    until_due = await api.backends.stores.crons().seconds_until_due()
+    assert until_due is not None
+    assert until_due > 0
+    await make_due(api, cron["cron_id"], ago=timedelta(minutes=1))
+    overdue = await api.backends.stores.crons().seconds_until_due()
+    assert overdue is not None
+    assert overdue < 0

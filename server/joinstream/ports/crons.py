@@ -132,7 +132,7 @@ class CronStore(Protocol):
     async def count_firings(self, cron_id: CronId) -> int: ...
 
     async def seconds_until_due(self) -> float | None:
-        """How long until the next cron is due, 0 when one is; None when there is none."""
+        """How long until the next cron is due, below 0 when one is; None when there is none."""
         ...
 
     def next_due(self) -> AbstractAsyncContextManager[DueCron | None]:

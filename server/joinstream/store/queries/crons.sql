@@ -54,7 +54,8 @@ order by slot desc limit $2 offset $3;
 select count(*) from cron_firings where cron_id = $1;
 
 -- name: seconds_until_due
-select greatest(extract(epoch from min(next_run_date) - now()), 0)::float8
+-- Null: never. Below zero, when the time is over.
+select extract(epoch from min(next_run_date) - now())::float8
 from crons where enabled and next_run_date is not null;
 
 -- name: lock_due
