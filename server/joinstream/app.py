@@ -17,6 +17,7 @@ from joinstream.backends import Backends
 from joinstream.encryption.configured import Ciphers
 from joinstream.encryption.middleware import EncryptionContexts
 from joinstream.http.errors import UnexpectedErrors
+from joinstream.http.headers import ENCRYPTION_CONTEXT
 from joinstream.http.openapi_additions import Additions, Document, DocumentedAuth
 from joinstream.http.routing import path_params_by
 from joinstream.http.sse import OpenStreams
@@ -76,7 +77,13 @@ def create_app(
     api.state.settings = settings
     api.state.open_streams = OpenStreams()
     api.state.configurable_headers = config.configurable_headers
-    api.state.complete_document = _completing_documents(config, authority, project, custom)
+    api.state.complete_document = _completing_documents(
+        config,
+        authority,
+        project,
+        custom,
+        encrypts_in_contexts=backends.ciphers.handlers is not None,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -103,12 +110,18 @@ def create_app(
 
 
 def _completing_documents(
-    config: HttpConfig, authority: Authority, project: Project, custom: CustomApp | None
+    config: HttpConfig,
+    authority: Authority,
+    project: Project,
+    custom: CustomApp | None,
+    *,
+    encrypts_in_contexts: bool,
 ) -> Callable[[Document], Document]:
     """What this installation adds to the API document."""
     said = authority.openapi
     auth = DocumentedAuth(said.security_schemes, said.security, said.paths)
-    additions = Additions(project.graph_ids, auth)
+    headers = [ENCRYPTION_CONTEXT] if encrypts_in_contexts else []
+    additions = Additions(project.graph_ids, auth, headers)
     security = said.security if config.enable_custom_route_auth else []
 
     def complete(document: Document) -> Document:

@@ -2,12 +2,13 @@
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from langgraph_sdk.errors import APIStatusError
+from langgraph_sdk.errors import APIStatusError, UnprocessableEntityError
 
 from joinstream.errors import StartupError
 from tests.support.api import TENANTS, TEST_GRAPHS, VAULT, VAULT_OF_TENANTS, Api, running_api
@@ -63,6 +64,9 @@ async def test_assistants_come_back_in_every_version_and_are_found_by_what_is_pl
     assert changed["config"]["configurable"] == {"secret": OTHER}
     assert changed["metadata"] == {"secret": SECRET, "colour": "red", "more": {"secret": OTHER}}
     assert await assistants.search(metadata={"colour": "red"}) == [changed]
+    for ask in (assistants.search, assistants.count):
+        with pytest.raises(UnprocessableEntityError, match=r"metadata\.secret: encrypted"):
+            await ask(metadata={"secret": SECRET})
     versions = await assistants.get_versions(made["assistant_id"])
     assert [each["context"]["secret"] for each in versions] == [OTHER, SECRET]
     assert (await assistants.set_latest(made["assistant_id"], 1))["context"] == {"secret": SECRET}
@@ -83,8 +87,15 @@ async def test_threads_keep_what_is_merged_into_them_copied_and_extracted(api: A
     assert found["extracted"] == {"it": OTHER, "no": None}
     assert found["metadata"]["secret"] == SECRET
     assert await threads.count(metadata={"colour": "red"}) == 2
-    assert await threads.count(metadata={"secret": SECRET}) == 0
-    assert await threads.count(values={"text": SECRET}) == 0
+    for wanted, named in (
+        ({"metadata": {"colour": "red", "secret": SECRET}}, "metadata.secret"),
+        ({"metadata": {"nested": [{"secret": OTHER}]}}, "metadata.nested[0].secret"),
+        ({"values": {"text": SECRET}}, "values.text"),
+    ):
+        named = named.partition("[")[0]  # handlers encrypt the whole of it
+        for ask in (threads.count, threads.search):
+            with pytest.raises(UnprocessableEntityError, match=re.escape(f"{named}")):
+                await ask(**wanted)
     assert [state["values"] for state in await threads.get_history(thread_id)] == [{"text": SECRET}]
 
 
@@ -163,6 +174,8 @@ async def test_a_cron_fires_with_what_it_was_made_with(api: Api) -> None:
     assert changed["payload"]["input"] == {"text": OTHER}
     (found,) = await sdk(api).crons.search(metadata={"colour": "red"})
     assert found["metadata"]["secret"] == SECRET
+    with pytest.raises(UnprocessableEntityError, match=r"metadata\.secret: encrypted"):
+        await sdk(api).crons.search(metadata={"secret": SECRET})
 
     await api.backends.database.execute("update crons set next_run_date = now()")
     assert await api.app.state.services.cron_scheduler.fire_next()
@@ -184,6 +197,8 @@ async def test_an_item_comes_back_by_key_and_by_search(api: Api) -> None:
     assert found["value"] == {"secret": SECRET, "colour": "red"}
     items = (await store.search_items(["notes"], filter={"colour": "blue"}))["items"]
     assert [item["value"]["secret"] for item in items] == [OTHER]
+    with pytest.raises(UnprocessableEntityError, match=r"filter\.secret: encrypted"):
+        await store.search_items(["notes"], filter={"secret": SECRET})
     assert (await store.list_namespaces())["namespaces"] == [["notes"]]
     await store.delete_item(["notes"], "one")
 
@@ -338,6 +353,24 @@ async def test_a_context_that_is_none_is_refused(database_uri: str) -> None:
             )
             assert answer.status_code == 422
             assert answer.json() == {"detail": f"X-Encryption-Context: {complaint}"}
+
+
+async def test_the_api_document_has_the_header_where_handlers_read_it(database_uri: str) -> None:
+    async def places(**settings: Any) -> set[str]:
+        async with running_api(database_uri, **settings) as api:
+            document = (await api.http.get("/openapi.json")).json()
+        return {
+            path
+            for path, methods in document["paths"].items()
+            for about in methods.values()
+            for parameter in about.get("parameters", [])
+            if parameter["name"] == "X-Encryption-Context" and "422" in about["responses"]
+        }
+
+    assert await places() == set()
+    read = await places(**HANDLERS)
+    assert {"/threads", "/runs/stream", "/assistants/search", "/store/items"} <= read
+    assert not {"/ok", "/openapi.json"} & read
 
 
 async def test_a_handlers_refusal_reaches_the_client(database_uri: str) -> None:
@@ -496,3 +529,32 @@ async def test_another_key_is_refused_at_the_start_and_a_former_one_still_decryp
     moved = {**rotated, "config": VAULT}
     async with running_api(database_uri, **moved) as api:
         assert (await sdk(api).threads.get(thread_id))["metadata"] == patched["metadata"]
+
+
+@EITHER
+async def test_what_nobody_can_decrypt_any_more_costs_a_list_no_other_row(
+    database_uri: str, encrypted: dict[str, Any]
+) -> None:
+    metadata = {"secret": SECRET, "colour": "red"}
+    async with running_api(database_uri, worker=True, **encrypted) as api:
+        lost = await sdk(api).threads.create(metadata=metadata)
+        await sdk(api).store.put_item(["lost"], "one", {"secret": SECRET})
+        for table, column in (("threads", "metadata"), ("store", "value")):
+            await api.backends.database.execute(
+                f"update {table} set {column} = regexp_replace({column}::text, "
+                """'("__encrypted__": \\[[^]]*")[^"]+("\\])', '\\1YWJj\\2', 'g')::jsonb"""
+            )
+        kept = await sdk(api).threads.create(metadata=metadata)
+        by_id = {each["thread_id"]: each for each in await sdk(api).threads.search()}
+        assert by_id[kept["thread_id"]]["metadata"]["secret"] == SECRET
+        shown = by_id[lost["thread_id"]]["metadata"]
+        assert shown["colour"] == "red"
+        assert "decrypt" in shown["secret"]["__undecryptable__"]
+        (item,) = (await sdk(api).store.search_items(["lost"]))["items"]
+        assert "__undecryptable__" in item["value"]["secret"]
+
+        with pytest.raises(APIStatusError) as refused:
+            await sdk(api).threads.get(lost["thread_id"])
+        assert refused.value.response.status_code == 500
+        if encrypted is AES:
+            assert "LANGGRAPH_AES_FALLBACK_KEYS" in refused.value.response.text

@@ -38,18 +38,18 @@ STORES: list[tuple[type, type, set[str]]] = [
     (
         PostgresThreads,
         EncryptedThreads,
-        {"get", "ttl", "count", "delete", "prune_checkpoints", "of_assistant"},
+        {"get", "ttl", "delete", "prune_checkpoints", "of_assistant"},
     ),
     (PostgresLockedThread, EncryptedLockedThread, {"delete", "keep_latest", "keep_newest"}),
     (
         PostgresAssistants,
         EncryptedAssistants,
-        {"get", "set_latest", "put_system", "count", "delete"},
+        {"get", "set_latest", "put_system", "delete"},
     ),
     (
         PostgresCrons,
         EncryptedCrons,
-        {"delete", "count", "firings", "count_firings", "seconds_until_due"},
+        {"delete", "firings", "count_firings", "seconds_until_due"},
     ),
     (
         PostgresWebhooks,

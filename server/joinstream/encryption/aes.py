@@ -41,5 +41,6 @@ class AesCipher(CipherProtocol):
                 refusal = error
         raise EncryptionFailed(
             "What is stored cannot be decrypted: LANGGRAPH_AES_KEY is not the key it was "
-            "encrypted with, or its bytes were changed."
+            "encrypted with, or its bytes were changed. If it was another key, name that in "
+            "LANGGRAPH_AES_FALLBACK_KEYS."
         ) from refusal

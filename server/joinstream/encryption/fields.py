@@ -134,10 +134,15 @@ class FieldCipher:
                 same = orjson.dumps([*seal], option=orjson.OPT_SORT_KEYS)
                 groups.setdefault(same, (seal, {}))[1][key] = value
         for seal, document in groups.values():
-            cipher = self._cipher_named(seal.cipher)
-            answer = await cipher.decrypt(document, model, field, seal.context)
-            opened.update(_checked(answer, document, f"decrypting {model} {field}"))
+            opened.update(await self._opened_alike(model, field, seal, document))
         return opened
+
+    async def _opened_alike(
+        self, model: Model, field: str, seal: Seal, document: Document
+    ) -> Document:
+        cipher = self._cipher_named(seal.cipher)
+        answer = await cipher.decrypt(document, model, field, seal.context)
+        return _checked(answer, document, f"decrypting {model} {field}")
 
     def _cipher_named(self, name: str) -> JsonCipher:
         if name not in self.reading:

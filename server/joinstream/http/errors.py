@@ -17,7 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
-from joinstream.errors import ComeBackLater, RequestError, Unauthorized
+from joinstream.errors import (
+    ComeBackLater,
+    EncryptionFailed,
+    HandlerFailed,
+    RequestError,
+    Unauthorized,
+)
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes
 
@@ -126,6 +132,8 @@ class UnexpectedErrors:
         request_id = request_id_of(scope)
         self._log(error, scope, request_id)
         detail = f"Internal error; the server's log has the cause under request id {request_id}."
+        if isinstance(error, EncryptionFailed) and not isinstance(error, HandlerFailed):
+            detail = str(error)  # says what to set right, and nothing of what is stored
         return json_response({"detail": detail}, 500, {"x-request-id": request_id})
 
     def _log(self, error: Exception, scope: Scope, request_id: str) -> None:

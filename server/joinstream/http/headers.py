@@ -13,6 +13,11 @@ class Header:
     schema: dict[str, Any]
     always: bool = False
 
+    def as_parameter(self) -> dict[str, Any]:
+        """A header that is read, in OpenAPI's terms."""
+        about = {"description": self.description, "schema": self.schema}
+        return {"name": self.name, "in": "header", **about}
+
 
 def _text(name: str, description: str, *, always: bool = False, **schema: Any) -> Header:
     return Header(name, description, {"type": "string", **schema}, always)
@@ -38,6 +43,11 @@ IDEMPOTENCY_KEY = _text(
     "the first one made.",
     minLength=1,
     maxLength=255,
+)
+ENCRYPTION_CONTEXT = _text(
+    "X-Encryption-Context",
+    "For whom is encrypted: a JSON object in base64, which the project's handlers get.",
+    maxLength=4096,
 )
 PREFER_MINIMAL = _text("Prefer", "`return=minimal` answers 204 without the thread.")
 PREFER_EXACT = _text("Prefer", "`count=exact` counts all that match, however many they are.")

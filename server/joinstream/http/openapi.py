@@ -8,7 +8,6 @@ from pydantic import BaseModel, TypeAdapter
 from starlette.routing import BaseRoute
 
 from joinstream import __version__
-from joinstream.http.headers import Header
 from joinstream.http.refusals import (
     ERROR_SCHEMA,
     described_headers,
@@ -104,7 +103,7 @@ def _operation(path: str, operation: Operation, schemas: _Schemas) -> dict[str, 
         "parameters": [
             *in_path,
             *_query_parameters(operation.query),
-            *_header_parameters(operation.takes),
+            *(header.as_parameter() for header in operation.takes),
         ],
         "responses": {
             **_answers(operation, schemas),
@@ -169,16 +168,6 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     kinds = [kind for kind in schema["anyOf"] if kind != {"type": "null"}]
     rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
     return {**kinds[0], **rest} if len(kinds) == 1 else {**rest, "anyOf": kinds}
-
-
-def _header_parameters(headers: Iterable[Header]) -> Iterator[dict[str, Any]]:
-    for header in headers:
-        yield {
-            "name": header.name,
-            "in": "header",
-            "description": header.description,
-            "schema": header.schema,
-        }
 
 
 def _slug(method: str, path: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from joinstream.http.headers import Header
+
 Document = dict[str, Any]
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
@@ -19,14 +21,16 @@ class DocumentedAuth:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What is true of one server alone."""
+    """What is true of one server alone. `headers` are read of every request that has a caller."""
 
     graph_ids: Sequence[str] = ()
     auth: DocumentedAuth = DocumentedAuth()
+    headers: Sequence[Header] = ()
 
     def to(self, document: Document) -> Document:
         _name_graphs(document, list(self.graph_ids))
         _tell_auth(document, self.auth)
+        _tell_headers(document, [header.as_parameter() for header in self.headers])
         return document
 
 
@@ -80,6 +84,14 @@ def _tell_auth(document: Document, auth: DocumentedAuth) -> None:
     for path, methods in auth.paths.items():
         for method, about in methods.items():
             document["paths"].setdefault(path, {}).setdefault(method, {}).update(about)
+
+
+def _tell_headers(document: Document, parameters: list[Document]) -> None:
+    for operation in _operations(document) if parameters else ():
+        refusals = operation["responses"]
+        if "401" in refusals:
+            operation["parameters"] = [*operation.get("parameters", []), *parameters]
+            refusals.setdefault("422", {**refusals["401"], "description": "A header is malformed"})
 
 
 def _operations(document: Document) -> Iterator[Document]:

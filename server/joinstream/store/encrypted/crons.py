@@ -15,6 +15,7 @@ from joinstream.domain.crons import Cron, CronOrder
 from joinstream.domain.ids import CronId
 from joinstream.encryption.context import CONTEXT_KEY, current_context, encrypting_for
 from joinstream.encryption.fields import FieldCipher
+from joinstream.encryption.searches import ListedFields, require_searchable
 from joinstream.errors import EncryptionFailed
 from joinstream.ports.crons import CronFilter, NewCron
 from joinstream.store.crons import PostgresCrons, PostgresDueCron, PostgresLockedCron, RunsOn
@@ -43,6 +44,7 @@ class EncryptedCrons(PostgresCrons):
     def __init__(self, pool: asyncpg.Pool, runs_on: RunsOn, fields: FieldCipher) -> None:
         super().__init__(pool, runs_on)
         self._fields = fields
+        self._listed = ListedFields(fields)
 
     async def create(self, new: NewCron) -> Cron:
         sealed = await _sealed(self._fields, new)
@@ -74,10 +76,15 @@ class EncryptedCrons(PostgresCrons):
         sort_by: CronOrder,
         sort_order: SortDirection,
     ) -> list[Cron]:
+        await require_searchable(self._fields, "cron", "metadata", wanted.metadata)
         found = await super().search(
             wanted, limit=limit, offset=offset, sort_by=sort_by, sort_order=sort_order
         )
-        return await asyncio.gather(*(_opened(self._fields, cron) for cron in found))
+        return await asyncio.gather(*(_opened(self._listed, cron) for cron in found))
+
+    async def count(self, wanted: CronFilter) -> int:
+        await require_searchable(self._fields, "cron", "metadata", wanted.metadata)
+        return await super().count(wanted)
 
     @asynccontextmanager
     async def next_due(self) -> AsyncIterator[PostgresDueCron | None]:

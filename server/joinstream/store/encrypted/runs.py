@@ -14,6 +14,7 @@ from joinstream.domain.runs import RunStatus
 from joinstream.encoding import dumps, loads
 from joinstream.encryption.context import CONTEXT_KEY, current_context
 from joinstream.encryption.fields import FieldCipher
+from joinstream.encryption.searches import ListedFields
 from joinstream.errors import EncryptionFailed, HandlerFailed
 from joinstream.ports.runs import Claimant, Created, Ending, Finished, Result
 from joinstream.store.database import Database
@@ -31,6 +32,7 @@ class EncryptedRuns(PostgresRuns):
     def __init__(self, database: Database, rules: CreationRules, fields: FieldCipher) -> None:
         super().__init__(database, rules)
         self._fields = fields
+        self._listed = ListedFields(fields)
 
     async def create(
         self, new: NewRun, claimant: Claimant | None, key: RunKey | None = None
@@ -45,7 +47,7 @@ class EncryptedRuns(PostgresRuns):
 
     async def get(self, thread_id: ThreadId | None, run_id: RunId, visible: Filter) -> Run | None:
         run = await super().get(thread_id, run_id, visible)
-        return await self._opened(run) if run else None
+        return await _opened(self._fields, run) if run else None
 
     async def result(self, run_id: RunId) -> Result | None:
         result = await super().result(run_id)
@@ -60,9 +62,8 @@ class EncryptedRuns(PostgresRuns):
     async def search(
         self, thread_id: ThreadId, *, status: RunStatus | None, limit: int, offset: int
     ) -> list[Run]:
-        return await self._all_opened(
-            await super().search(thread_id, status=status, limit=limit, offset=offset)
-        )
+        found = await super().search(thread_id, status=status, limit=limit, offset=offset)
+        return await _all_opened(self._listed, found)
 
     async def active(
         self,
@@ -71,13 +72,15 @@ class EncryptedRuns(PostgresRuns):
         run_ids: list[RunId],
         visible: Filter,
     ) -> list[Run]:
-        return await self._all_opened(await super().active(statuses, thread_id, run_ids, visible))
+        found = await super().active(statuses, thread_id, run_ids, visible)
+        return await _all_opened(self._listed, found)
 
     async def active_of_assistant(self, assistant_id: AssistantId) -> list[Run]:
-        return await self._all_opened(await super().active_of_assistant(assistant_id))
+        return await _all_opened(self._listed, await super().active_of_assistant(assistant_id))
 
     async def set_aside(self, visible: Filter, *, limit: int, offset: int) -> list[Run]:
-        return await self._all_opened(await super().set_aside(visible, limit=limit, offset=offset))
+        found = await super().set_aside(visible, limit=limit, offset=offset)
+        return await _all_opened(self._listed, found)
 
     async def claim(self, claimant: Claimant, slots: int, ended: Sequence[Run] = ()) -> list[Run]:
         return await self._executable(await super().claim(claimant, slots, ended))
@@ -133,19 +136,8 @@ class EncryptedRuns(PostgresRuns):
             thread_error=thread_error,
         )
 
-    async def _opened(self, run: Run) -> Run:
-        kwargs, metadata, error = await asyncio.gather(
-            self._fields.open("run", "kwargs", run.kwargs),
-            self._fields.open("run", "metadata", run.metadata),
-            self._fields.open("run", "error", run.error),
-        )
-        return replace(run, kwargs=kwargs, metadata=metadata, error=error)
-
-    async def _all_opened(self, runs: Sequence[Run]) -> list[Run]:
-        return await asyncio.gather(*map(self._opened, runs))
-
     async def _opened_creation(self, created: Created) -> Created:
-        run = await self._opened(created.run) if created.run else None
+        run = await _opened(self._fields, created.run) if created.run else None
         return created._replace(run=run)
 
     async def _executable(self, claimed: Sequence[Run]) -> list[Run]:
@@ -153,7 +145,9 @@ class EncryptedRuns(PostgresRuns):
 
         A handler that failed is asked again first, when the lease has expired.
         """
-        opened = await asyncio.gather(*map(self._opened, claimed), return_exceptions=True)
+        opened = await asyncio.gather(
+            *(_opened(self._fields, run) for run in claimed), return_exceptions=True
+        )
         runs: list[Run] = []
         for run, outcome in zip(claimed, opened, strict=True):
             if isinstance(outcome, Run):
@@ -165,6 +159,19 @@ class EncryptedRuns(PostgresRuns):
             if not isinstance(outcome, HandlerFailed) or run.tries >= HANDLER_TRIES:
                 await PostgresRuns.finish(self, run, _failed(outcome))
         return runs
+
+
+async def _opened(fields: FieldCipher, run: Run) -> Run:
+    kwargs, metadata, error = await asyncio.gather(
+        fields.open("run", "kwargs", run.kwargs),
+        fields.open("run", "metadata", run.metadata),
+        fields.open("run", "error", run.error),
+    )
+    return replace(run, kwargs=kwargs, metadata=metadata, error=error)
+
+
+async def _all_opened(fields: FieldCipher, runs: Sequence[Run]) -> list[Run]:
+    return await asyncio.gather(*(_opened(fields, run) for run in runs))
 
 
 def _failed(error: Exception) -> Ending:

@@ -12,8 +12,9 @@ from joinstream.domain.access import Filter
 from joinstream.domain.extract import picked
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.runs import ThreadStatus
-from joinstream.domain.threads import THREAD_FIELDS, Thread, ThreadQuery, Ttl
+from joinstream.domain.threads import THREAD_FIELDS, Thread, ThreadFilter, ThreadQuery, Ttl
 from joinstream.encryption.fields import FieldCipher
+from joinstream.encryption.searches import ListedFields, require_searchable
 from joinstream.ports.threads import ThreadPage
 from joinstream.store.locked_threads import PostgresLockedThread, SaverOnConnection
 from joinstream.store.threads import PostgresThreads
@@ -49,6 +50,7 @@ class EncryptedThreads(PostgresThreads):
     ) -> None:
         super().__init__(pool, saver_on, default_ttl)
         self._fields = fields
+        self._listed = ListedFields(fields)
 
     async def create(
         self, thread_id: ThreadId, metadata: dict[str, Any], ttl: Ttl | None
@@ -68,12 +70,17 @@ class EncryptedThreads(PostgresThreads):
 
     async def search(self, query: ThreadQuery) -> ThreadPage:
         """What is extracted is extracted here: Postgres cannot look into what is encrypted."""
+        await self._require_searchable(query.filter)
         wanted = query.select or list(THREAD_FIELDS)
         roots = [extract.root for extract in query.extract]
         read = replace(query, select=list(dict.fromkeys([*wanted, *roots])), extract=[])
         page = await super().search(read)
         opened = await asyncio.gather(*(self._opened_row(row) for row in page.threads))
         return page._replace(threads=[_shown(row, wanted, query) for row in opened])
+
+    async def count(self, wanted: ThreadFilter) -> int:
+        await self._require_searchable(wanted)
+        return await super().count(wanted)
 
     @asynccontextmanager
     async def locked(
@@ -94,10 +101,14 @@ class EncryptedThreads(PostgresThreads):
         sealed: dict[str, Any] = await self._fields.seal("thread", "metadata", metadata)
         return sealed
 
+    async def _require_searchable(self, wanted: ThreadFilter) -> None:
+        await require_searchable(self._fields, "thread", "metadata", wanted.metadata)
+        await require_searchable(self._fields, "thread", "values", wanted.values)
+
     async def _opened_row(self, row: dict[str, Any]) -> dict[str, Any]:
         names = [name for name in _ENCRYPTED if name in row]
         opened = await asyncio.gather(
-            *(self._fields.open("thread", name, row[name]) for name in names)
+            *(self._listed.open("thread", name, row[name]) for name in names)
         )
         return {**row, **dict(zip(names, opened, strict=True))}
 
