@@ -1,11 +1,15 @@
 """Whichever index a search of threads uses, it finds what Postgres itself says that matches."""
 
+from random import Random
+from string import ascii_letters
 from typing import Any
 
 import pytest
 
 from tests.support.api import Api
 
+LONG = "".join(Random(0).choices(ascii_letters, k=10_000))
+"""Too long for an entry of an index, however it is compressed."""
 METADATA: list[dict[str, Any]] = [
     {},
     {"graph_id": "counter"},
@@ -22,6 +26,9 @@ METADATA: list[dict[str, Any]] = [
     {'say "a", "b': 'c", "d'},
     {'say "a': '", "b", "c", "d'},
     {"": "", "snow ☃": "\U0001f40d\n\\"},
+    {"long": LONG},
+    {"long": LONG + "."},
+    {LONG: None},
 ]
 FILL = """
 insert into threads (thread_id, status, metadata)
