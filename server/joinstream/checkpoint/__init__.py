@@ -48,7 +48,8 @@ and goes on in fresh logs.
 (serializers.py, ciphers.py), so what is reused needs no decrypting and threads grow as slowly as
 without it; only a task's write no longer equals the part it becomes, and is stored beside it. Ids
 and names of written channels stay readable: queries need them. Metadata are a field, as
-`joinstream.encryption` has it.
+`joinstream.encryption` has it. A change of keys is the one thing that rewrites rows in place
+(renewal.py).
 
 **What is not promised.** Values are exact as far as the serializer is: what LangGraph's in-memory
 saver returns, this one returns. With another serializer than LangGraph's own (or its encryption),

@@ -194,6 +194,26 @@ def retry(
     raise typer.Exit(retry_runs(config, run_ids))
 
 
+encryption = typer.Typer(help="Change the key that fields and checkpoints are encrypted with.")
+app.add_typer(encryption, name="encryption")
+
+
+@encryption.callback()
+def _of_encryption() -> None:
+    """Has its commands called by their names, also while there is one."""
+
+
+@encryption.command()
+def rotate(config: Config = DEFAULT_CONFIG) -> None:
+    """Encrypt with LANGGRAPH_AES_KEY what the keys of LANGGRAPH_AES_FALLBACK_KEYS have encrypted.
+
+    The server may run meanwhile. What is interrupted is gone on with when it is run again.
+    """
+    from joinstream.cli.encryption import run_rotate
+
+    raise typer.Exit(run_rotate(config))
+
+
 @app.command("import")
 def import_threads(
     source: Annotated[

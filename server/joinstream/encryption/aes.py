@@ -32,6 +32,14 @@ class AesCipher(CipherProtocol):
     def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
         return self._cipher.encrypt(plaintext)
 
+    def renewed(self, ciphertext: bytes) -> bytes:
+        """Encrypted with the newest key; the same when it is already. Raises EncryptionFailed."""
+        try:
+            self._cipher.decrypt(self.name, ciphertext)
+        except ValueError:
+            return self.encrypt(self.decrypt(self.name, ciphertext))[1]
+        return ciphertext
+
     def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
         """Raises EncryptionFailed when it was encrypted with none of the keys."""
         for cipher in (self._cipher, *self._older):

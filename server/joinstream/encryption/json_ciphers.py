@@ -9,8 +9,10 @@ from langgraph.checkpoint.serde.base import CipherProtocol
 from langgraph_sdk.encryption import Encryption
 from langgraph_sdk.encryption.types import EncryptionContext
 
+from joinstream.encoding import dumps_for_postgres, loads
+from joinstream.encryption.aes import AesCipher
 from joinstream.encryption.handlers import called, plaintext_of
-from joinstream.encryption.marks import PLAIN, looks_like_mark, read_mark, without_marks
+from joinstream.encryption.marks import PLAIN, looks_like_mark, marked_as, read_mark, without_marks
 
 Document = dict[str, Any]
 
@@ -109,3 +111,26 @@ class AesJsonCipher:
         if isinstance(value, list):
             return [self._decrypted(each) for each in value]
         return value
+
+
+def renewed_document(aes: AesCipher, text: str) -> str:
+    """Stored JSON, with what AES has encrypted in it encrypted with the newest key.
+
+    The same text when nothing needs a former key. Raises EncryptionFailed.
+    """
+    stored = loads(text)
+    renewed = _renewed(aes, stored)
+    return text if renewed == stored else dumps_for_postgres(renewed)
+
+
+def _renewed(aes: AesCipher, value: Any) -> Any:
+    if (mark := read_mark(value)) is not None:
+        if mark.seal.cipher != AesCipher.name:
+            return value
+        ciphertext = aes.renewed(base64.b64decode(mark.value))
+        return marked_as(mark.seal, base64.b64encode(ciphertext).decode())
+    if isinstance(value, dict):
+        return {key: _renewed(aes, each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_renewed(aes, each) for each in value]
+    return value

@@ -29,12 +29,17 @@ def marked(plain: Any, encrypted: Any, seal: Seal) -> Any:
     """The encrypted document, with a mark around every innermost value that has changed."""
     if looks_like_mark(plain):
         same = plain == encrypted
-        return _mark(Seal(PLAIN, {}) if same else seal, encrypted)
+        return marked_as(Seal(PLAIN, {}) if same else seal, encrypted)
     if isinstance(plain, dict) and isinstance(encrypted, dict) and plain.keys() == encrypted.keys():
         return {key: marked(plain[key], encrypted[key], seal) for key in plain}
     if isinstance(plain, list) and isinstance(encrypted, list) and len(plain) == len(encrypted):
         return [marked(*pair, seal) for pair in zip(plain, encrypted, strict=True)]
-    return plain if _are_same(plain, encrypted) else _mark(seal, encrypted)
+    return plain if _are_same(plain, encrypted) else marked_as(seal, encrypted)
+
+
+def marked_as(seal: Seal, value: Any) -> dict[str, Any]:
+    """A value as a cipher has made it, in its mark."""
+    return {_KEY: [seal.cipher, dict(seal.context) or None, value]}
 
 
 def read_mark(value: Any) -> Mark | None:
@@ -73,10 +78,6 @@ def without_marks(value: Any) -> Any:
     if isinstance(value, list):
         return [without_marks(each) for each in value]
     return value
-
-
-def _mark(seal: Seal, value: Any) -> dict[str, Any]:
-    return {_KEY: [seal.cipher, dict(seal.context) or None, value]}
 
 
 def _are_same(plain: Any, encrypted: Any) -> bool:

@@ -9,14 +9,14 @@ from joinstream.sql import load_queries
 from joinstream.store.database import Database
 
 _QUERIES = load_queries(Path(__file__).parent.parent / "queries" / "field_ciphers.sql")
-_KNOWN_TEXT = "joinstream"
+KNOWN_TEXT = "joinstream"
 
 
 async def check_ciphers(database: Database, fields: FieldCipher | None) -> None:
     """Note which cipher encrypts here from now on. Raises what `require_readable` raises."""
     writing = fields.writing if fields else None
     if writing is not None:
-        proof = writing.sealed(_KNOWN_TEXT) if isinstance(writing, AesJsonCipher) else None
+        proof = writing.sealed(KNOWN_TEXT) if isinstance(writing, AesJsonCipher) else None
         await database.execute(_QUERIES["add"], writing.name, proof)
     await require_readable(database, fields)
 
