@@ -28,10 +28,11 @@ _SCALES: dict[Unit, tuple[tuple[float, str], ...]] = {
 
 
 def print_table(title: str, measurements: Sequence[Measurement], console: Console) -> None:
-    """One line for each number: its aim, and the bare floor beside it."""
+    """One row for each number: its aim, and the bare floor beside it. Where there is little room,
+    names are wrapped, and no number is cut."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("", "mode"):
-        table.add_column(heading, no_wrap=True)
+    table.add_column("", overflow="fold")
+    table.add_column("mode", no_wrap=True)
     for heading in ("number", "bare", "times bare"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("aim", ""):

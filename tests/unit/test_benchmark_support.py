@@ -2,15 +2,17 @@
 
 import json
 from datetime import UTC, datetime
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from benchmarks.support.http import Occurrences
 from benchmarks.support.measurement import Aim, Measurement, Unit
-from benchmarks.support.report import in_words, store
+from benchmarks.support.report import in_words, print_table, store
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 BODY = b"event: custom\ndata: 1\n\nevent: customs\ndata: 2\n\nevent: custom\ndata: 3\n\n"
 
@@ -33,6 +35,16 @@ def test_the_first_appearance_keeps_its_time() -> None:
     seen.feed(b"token")
     assert first is not None
     assert seen.first_at == first
+
+
+def test_where_there_is_little_room_no_number_is_cut() -> None:
+    name = "Redis CPU a token of something whose name is long"
+    aim = Aim(0.0001, "< 2.5 times bare")
+    measured = Measurement("tokens", name, "redis", 0.0000825, "seconds", 0.0000125, aim)
+    printed = StringIO()
+    print_table("tokens", [measured], Console(file=printed, width=80))
+    assert all(words in printed.getvalue() for words in ("82.5 µs", "12.5 µs", "6.60", "met"))
+    assert "…" not in printed.getvalue()
 
 
 def test_a_session_is_added_to_those_of_the_same_day_and_commit(tmp_path: Path) -> None:
