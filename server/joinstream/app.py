@@ -99,6 +99,7 @@ def create_app(
         settings,
         open_routes=routes.open,
         openai_routes=routes.openai,
+        has_custom_app=custom is not None,
         tells_browsers=settings.cors_is_chosen or not (custom and custom.has_cors),
         logged_headers=config.logging_headers,
         exception_handlers=handlers,

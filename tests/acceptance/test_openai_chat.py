@@ -228,6 +228,7 @@ async def test_errors_have_the_shape_that_openai_gives_them(
         ({"messages": [{"role": "nobody", "content": "hi"}]}, "messages[0].role"),
         ({"messages": [{"role": "user"}]}, "messages[0]"),
         ({"messages": [{"role": "tool", "content": "5"}]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content"),
         ({"n": 2}, "n"),
         ({"stream": "yes"}, "stream"),
         ({"metadata": []}, "metadata"),
@@ -239,6 +240,16 @@ async def test_a_bad_field_is_named(client: AsyncOpenAI, wrong: Any, param: str)
     with pytest.raises(openai.UnprocessableEntityError) as refused:
         await client.chat.completions.create(**given)
     assert refused.value.param == param
+
+
+async def test_a_call_without_arguments_may_have_none(client: AsyncOpenAI) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": ""}}
+    said: Any = {"role": "assistant", "tool_calls": [call]}
+    result: Any = {"role": "tool", "tool_call_id": "1", "content": "seen"}
+    answer = await client.chat.completions.create(
+        model="chat", messages=[user("hi"), said, result, user("and?")]
+    )
+    assert answer.choices[0].message.content == "You said: and?"
 
 
 async def test_arguments_that_are_no_json_are_refused(client: AsyncOpenAI) -> None:

@@ -69,6 +69,9 @@ async def test_errors_are_translated_under_a_prefix_too(database_uri: str) -> No
     async with running_api(database_uri, mount_prefix="/agents") as api:
         unknown = await api.http.get("/agents/v1/models/nobody")
         assert unknown.json()["error"]["code"] == "model_not_found"
+        absent = await api.http.post("/agents/v1/embeddings", json={})
+        assert absent.status_code == 404
+        assert "/v1/embeddings" in absent.json()["error"]["message"]
         assert set((await api.http.get("/agents/v2/models")).json()) == {"detail"}
         assert (await api.http.get("/agents/v1/models/chat")).json()["id"] == "chat"
 

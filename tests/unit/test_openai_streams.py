@@ -1,6 +1,7 @@
 """Streams in OpenAI's shape when not all can be told: events are lost, or a worker dies."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -258,7 +259,40 @@ def test_the_answer_is_found_among_other_runs_of_the_thread() -> None:
         {"type": "human", "id": input_id(RunId(UUID(int=71)), 0), "content": "after"},
         {"type": "ai", "id": "c", "content": "no"},
     ]
-    assert answer_of(RUN, {"messages": messages}).text == "yes"
+    assert answer_of(RUN, {"messages": messages}, is_own=False).text == "yes"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        [],
+        [{"type": "human", "id": "before", "content": "before"}],
+        [{"type": "ai", "id": input_id(RunId(UUID(int=70)), 0), "content": "given before"}],
+    ],
+    ids=["nothing", "an older question", "another's input"],
+)
+def test_the_answer_is_found_where_the_graph_does_not_keep_its_input(kept: list[Any]) -> None:
+    asked = replace(RUN, kwargs={"input": {"messages": [{"id": input_id(RUN_ID, 0)}]}})
+    output = {"messages": [*kept, {"type": "ai", "id": "a", "content": "yes"}]}
+    assert answer_of(asked, output).text == "yes"
+    assert answer_of(asked, output, is_own=False).text == "", "it may be the answer of another run"
+
+
+def test_a_question_that_the_graph_itself_puts_is_no_end_of_the_answer() -> None:
+    given = {"type": "human", "id": input_id(RUN_ID, 0), "content": "hi"}
+    said = [{"type": "ai", "id": each, "content": each} for each in ("one", "two")]
+    messages = [given, said[0], {"type": "human", "id": "own", "content": "and?"}, said[1]]
+    assert answer_of(RUN, {"messages": messages}).texts == ["one", "two"]
+
+
+def test_a_call_without_an_id_gets_the_same_one_streamed_or_not() -> None:
+    call: Any = {"name": "look", "args": {}, "id": None}
+    said = {"type": "ai", "id": "n", "content": "", "tool_calls": [call]}
+    whole = answer_of(RUN, {"messages": [said]})
+    stream = chat()
+    sent = stream.tell([begins(), frame(FrameKind.EVENT, "messages", [said, {}])])
+    assert told_calls(sent + stream.finish(whole)) == [(0, whole.calls[0].call_id, "{}")]
+    assert whole.calls[0].call_id
 
 
 def test_messages_that_a_graph_keeps_as_openai_writes_them_are_understood() -> None:

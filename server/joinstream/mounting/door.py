@@ -44,6 +44,7 @@ def outermost(
     *,
     open_routes: Sequence[Route],
     openai_routes: Sequence[Route],
+    has_custom_app: bool,
     tells_browsers: bool,
     logged_headers: HeaderSelection,
     exception_handlers: Mapping[Any, ExceptionHandler],
@@ -56,7 +57,7 @@ def outermost(
         routes += [route for route in open_routes if route.path in PROBES]
     middleware = [
         Middleware(Measured),
-        Middleware(OpenAiErrors, openai_routes, settings.mount_prefix),
+        Middleware(OpenAiErrors, openai_routes, settings.mount_prefix, alone=not has_custom_app),
         Middleware(UnexpectedErrors, translate=translate),
     ]
     if is_tracing():

@@ -115,13 +115,18 @@ class Answer:
         return [message for message in self.messages if kind_of(message) == "ai"]
 
 
-def answer_of(run: Run, output: Any) -> Answer:
-    """`output` is that of the run or, later on, the values of its thread; as JSON or as objects."""
+def answer_of(run: Run, output: Any, *, is_own: bool = True) -> Answer:
+    """`output` is that of the run or, unless `is_own`, what its thread holds later on.
+
+    It may be JSON or objects.
+    """
     output = loads(dumps(output))
     if not isinstance(output, dict):
         return Answer([], [])
     messages = output.get("messages")
-    added = list(_added(run, messages)) if isinstance(messages, list) else []
+    given = messages if isinstance(messages, list) else []
+    known = [message if isinstance(message, dict) else {} for message in given]
+    added = list(_added(run, known) if is_own else _added_among_others(run, known))
     questions = [_question(each["value"]) for each in output.get("__interrupt__") or ()]
     return Answer(added, questions)
 
@@ -141,11 +146,17 @@ def text_of(message: Message) -> str:
 
 
 def calls_of(message: Message) -> list[ToolCall]:
-    return [_call(call) for call in message.get("tool_calls") or ()]
+    message_id = str(message.get("id"))
+    calls = enumerate(message.get("tool_calls") or ())
+    return [_call(call, call_id_of(call, message_id, index)) for index, call in calls]
 
 
-def _call(call: dict[str, Any]) -> ToolCall:
-    call_id = call.get("id") or ""
+def call_id_of(call: dict[str, Any], message_id: str, index: Any) -> str:
+    """Clients need an id to answer the call; some models give none."""
+    return call.get("id") or f"call_{message_id}_{index}"
+
+
+def _call(call: dict[str, Any], call_id: str) -> ToolCall:
     if "function" in call:
         return ToolCall(call_id, call["function"]["name"], call["function"]["arguments"])
     return ToolCall(call_id, call["name"], dumps(call["args"]).decode())
@@ -159,23 +170,32 @@ def _texts(blocks: list[Any]) -> Iterator[str]:
             yield str(block.get("text") or "")
 
 
-def _added(run: Run, messages: list[Any]) -> Iterator[Message]:
-    """What follows the run's input, up to the input of the next run.
+def _added(run: Run, messages: Sequence[Message]) -> Iterator[Message]:
+    """What follows the run's input; or the last input of any run, where the run had none, an answer
+    to a question for example, or where the graph does not keep it."""
+    begins = _of_its_input(run, messages) or [
+        at for at, each in enumerate(messages) if _is_input(each)
+    ]
+    yield from messages[begins[-1] + 1 if begins else 0 :]
 
-    A run whose input has no ids of ours, an answer to a question for example, has what follows the
-    last input.
-    """
-    known = [message if isinstance(message, dict) else {} for message in messages]
-    own = f"in-{run.run_id.hex}-"
-    begins = [at for at, each in enumerate(known) if str(each.get("id")).startswith(own)]
-    if not begins:
-        if own in str(run.kwargs.get("input")):
-            return
-        begins = [at for at, each in enumerate(known) if _is_input(each)]
-    for message in known[begins[-1] + 1 if begins else 0 :]:
+
+def _added_among_others(run: Run, messages: Sequence[Message]) -> Iterator[Message]:
+    """The same up to the input of the next run; nothing where the run's input is not kept."""
+    if not _of_its_input(run, messages) and _own(run) in str(run.kwargs.get("input")):
+        return
+    for message in _added(run, messages):
         if _is_input(message):
             return
         yield message
+
+
+def _of_its_input(run: Run, messages: Sequence[Message]) -> list[int]:
+    return [at for at, each in enumerate(messages) if str(each.get("id")).startswith(_own(run))]
+
+
+def _own(run: Run) -> str:
+    """How the ids of the run's input begin."""
+    return f"in-{run.run_id.hex}-"
 
 
 def _is_input(message: Message) -> bool:

@@ -52,7 +52,7 @@ def as_graph_message(message: ChatMessage) -> dict[str, Any]:
         given["tool_calls"] = [
             {
                 "name": call.function.name,
-                "args": loads(call.function.arguments),
+                "args": loads(call.function.arguments or "{}"),
                 "id": call.id,
                 "type": "tool_call",
             }

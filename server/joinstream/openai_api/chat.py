@@ -54,7 +54,7 @@ async def answer_to(request: Request, run: Run) -> Answer | ErrorObject:
         error = outcome.error if outcome else None
         status = outcome.status if outcome else "deleted"
         return run_error(error, f"The run ended without an answer: {status}.")
-    return answer_of(run, outcome.output)
+    return answer_of(run, outcome.output, is_own=outcome.is_own)
 
 
 async def _run_request(request: Request, body: ChatRequest) -> RunRequest:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from joinstream.domain.events import Frame, FrameKind
-from joinstream.encoding import dumps, loads
-from joinstream.openai_api.answer import text_of
+from joinstream.encoding import loads
+from joinstream.openai_api.answer import call_id_of, calls_of, text_of
 from joinstream.streams.codec import data_of
 
 
@@ -71,7 +71,7 @@ class DeltaReader:
                 yield MessageEnd(message_id)
         elif kind == "ai":
             yield from self._content(message_id, message)
-            yield from self._whole_calls(message_id, message.get("tool_calls") or ())
+            yield from self._whole_calls(message, message_id)
             yield MessageEnd(message_id)
         elif kind == "tool":
             yield ToolResult(str(message.get("tool_call_id")), text_of(message))
@@ -82,20 +82,17 @@ class DeltaReader:
 
     def _chunks(self, message_id: str, chunks: Any) -> Iterator[Delta]:
         for chunk in chunks:
-            number = self._number(message_id, chunk.get("index"))
-            yield CallDelta(
-                message_id,
-                number,
-                chunk.get("id") or None,
-                chunk.get("name") or None,
-                chunk.get("args") or "",
-            )
-
-    def _whole_calls(self, message_id: str, calls: Any) -> Iterator[Delta]:
-        for index, call in enumerate(calls):
-            arguments = dumps(call["args"]).decode()
+            index = chunk.get("index")
+            begins = (message_id, index) not in self._calls
+            call_id = call_id_of(chunk, message_id, index) if begins else chunk.get("id") or None
             number = self._number(message_id, index)
-            yield CallDelta(message_id, number, call.get("id"), call["name"], arguments)
+            name, arguments = chunk.get("name") or None, chunk.get("args") or ""
+            yield CallDelta(message_id, number, call_id, name, arguments)
+
+    def _whole_calls(self, message: dict[str, Any], message_id: str) -> Iterator[Delta]:
+        for index, call in enumerate(calls_of(message)):
+            number = self._number(message_id, index)
+            yield CallDelta(message_id, number, call.call_id, call.name, call.arguments)
 
     def _number(self, message_id: str, index: Any) -> int:
         return self._calls.setdefault((message_id, index), len(self._calls))

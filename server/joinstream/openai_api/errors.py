@@ -68,12 +68,19 @@ def failed(scope: Scope, error: ErrorObject) -> Response:
 
 
 class OpenAiErrors:
-    """Middleware: refusals on these routes, which lie under `prefix`, in OpenAI's shape."""
+    """Middleware: refusals on these routes, which lie under `prefix`, in OpenAI's shape.
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], prefix: str) -> None:
+    `alone`: nothing else lies under `/v1`, so that its clients also get to know in their way what
+    there is not.
+    """
+
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[BaseRoute], prefix: str, *, alone: bool
+    ) -> None:
         self._app = app
         self._routes = routes
         self._prefix = prefix
+        self._alone = alone and bool(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._is_ours(scope):
@@ -83,6 +90,8 @@ class OpenAiErrors:
     def _is_ours(self, scope: Scope) -> bool:
         if _ROOT not in scope["path"]:
             return False
+        if self._alone and scope["path"].startswith(self._prefix + _ROOT):
+            return True
         inside = {**scope, "root_path": scope.get("root_path", "") + self._prefix}
         return any(route.matches(inside)[0] is not Match.NONE for route in self._routes)
 

@@ -85,8 +85,8 @@ def failed_response(
 
 def items_of(run: Run, answer: Answer) -> Iterator[Item]:
     """What the models said and called, what the tools answered, and what the graph asks."""
-    for message in answer.messages:
-        message_id = str(message.get("id"))
+    for number, message in enumerate(answer.messages):
+        message_id = str(message.get("id") or f"{run.run_id.hex}-{number}")
         kind = kind_of(message)
         if kind == "tool":
             yield result_item(str(message.get("tool_call_id")), text_of(message))

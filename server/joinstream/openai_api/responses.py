@@ -89,7 +89,7 @@ async def _response_now(request: Request, run: Run) -> ResponseOut:
     if outcome is None:
         raise NotFound(f"response_id: there is no response {response_id(run)!r} any more.")
     if outcome.status == "success":
-        return answered(run, answer_of(run, outcome.output))
+        return answered(run, answer_of(run, outcome.output, is_own=outcome.is_own))
     if is_terminal(outcome.status):
         return failed_response(run, outcome.status, outcome.error)
     return response_of(run, outcome.status)

@@ -13,6 +13,8 @@ from joinstream.openai_api.answer import FinishReason
 Model = Annotated[str, Field(min_length=1)]
 """The UUID of an assistant, or the name of a graph."""
 
+_TEXTS = ("text", "input_text", "output_text")
+
 
 class ContentPart(Body):
     """A part of a message: `text`, `image_url`, or whatever else the graph's model takes."""
@@ -21,10 +23,17 @@ class ContentPart(Body):
 
     type: str
 
+    @model_validator(mode="after")
+    def _has_its_text(self) -> Self:
+        if self.type in _TEXTS and not isinstance((self.model_extra or {}).get("text"), str):
+            raise ValueError(f"needs text, as its type is {self.type}")
+        return self
+
 
 def _json_object(text: str) -> str:
+    """Models that call without arguments may write nothing at all."""
     try:
-        is_object = isinstance(loads(text), dict)
+        is_object = isinstance(loads(text or "{}"), dict)
     except orjson.JSONDecodeError:
         is_object = False
     if not is_object:

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.queue_position import QueuePosition
 from joinstream.domain.run_record import NewRun, Run, RunKey
-from joinstream.domain.runs import CancelAction
+from joinstream.domain.runs import CancelAction, RunStatus
 from joinstream.ports import EventHub, EventLog, Subscription
-from joinstream.ports.runs import Result, RunStore
+from joinstream.ports.runs import RunStore
 from joinstream.services.run_creation import RunCreation
 from joinstream.services.runs import Runs
 from joinstream.services.shared_looks import SharedLooks
@@ -32,6 +32,16 @@ class RunStream:
 
     async def close(self) -> None:
         await self._open.aclose()
+
+
+class Outcome(NamedTuple):
+    """How a run stands, as `Result` has it. `is_own` says that the output is what the run gave, and
+    not what its thread holds now."""
+
+    status: RunStatus
+    output: Any
+    error: dict[str, Any] | None
+    is_own: bool = True
 
 
 @dataclass(slots=True)
@@ -100,17 +110,21 @@ class RunStreams:
             return outcome.output
         return {}
 
-    async def outcome(self, run: Run) -> Result | None:
+    async def outcome(self, run: Run) -> Outcome | None:
         """How the run stands; None when it is gone: rolled back, or deleted.
 
         An output that is no longer kept is replaced by the thread's current values.
         """
         result = await self.store.result(run.run_id)
-        if result is None or result.output is not None or result.error is not None:
-            return result
+        if result is None:
+            return None
+        outcome = Outcome(*result)
+        if result.output is not None or result.error is not None:
+            return outcome
         if run.temporary or result.status == "interrupted":
-            return result
-        return result._replace(output=await self.read_values(run.thread_id) or {})
+            return outcome
+        values = await self.read_values(run.thread_id) or {}
+        return outcome._replace(output=values, is_own=False)
 
     async def current_values(self, run: Run) -> Any:
         """The run's own output once there is one, until then its thread's values.
