@@ -1,6 +1,7 @@
 """A saver may be used from any thread and event loop: it works on the loop it was made on."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
@@ -31,6 +32,17 @@ def at_home(
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.home))
 
     return cast(Callable[Concatenate[S, P], Coroutine[Any, Any, T]], moving)
+
+
+async def ids_to_be_given() -> None:
+    """Let the graph give ids to the messages that it has just handed over to be stored.
+
+    From Python 3.12 on LangGraph begins to store what a task wrote before it has applied it. Stored
+    then, a message would have another id, or none, than in the checkpoint that follows. Before,
+    storing began a pass of the event loop later, and that is late enough.
+    """
+    if sys.version_info >= (3, 12):
+        await asyncio.sleep(0)
 
 
 def from_other_thread(home: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from joinstream.checkpoint.entries import CheckpointEntry, WritesEntry
 
-_TICKS = 3
+_TICKS = 4
 """Passes of the event loop from a task's last write to the checkpoint that follows."""
 
 _Waiting = tuple[WritesEntry | CheckpointEntry, asyncio.Future[None]]

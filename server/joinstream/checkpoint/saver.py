@@ -22,7 +22,7 @@ from joinstream.checkpoint.databases import database_for
 from joinstream.checkpoint.entries import CheckpointEntry, WritesEntry
 from joinstream.checkpoint.history import read_history
 from joinstream.checkpoint.known import Known, Memory, Place, thread_key
-from joinstream.checkpoint.loops import at_home
+from joinstream.checkpoint.loops import at_home, ids_to_be_given
 from joinstream.checkpoint.outbox import Batch, Outbox
 from joinstream.checkpoint.queries import QUERIES
 from joinstream.checkpoint.reading import Loaded, read_parts
@@ -83,6 +83,7 @@ class PostgresSaver(SynchronousMethods):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        await ids_to_be_given()  # nothing overtakes the writes before it
         base = await self._known(config)
         entry = CheckpointEntry(self.serde, config, checkpoint, metadata, new_versions, base)
         if self._fields is not None:
@@ -121,6 +122,7 @@ class PostgresSaver(SynchronousMethods):
         task_id: str,
         task_path: str = "",
     ) -> None:
+        await ids_to_be_given()
         place = Place.named(config, config["configurable"]["checkpoint_id"])
         await self._outbox.store(WritesEntry(self.serde, place, writes, task_id, task_path))
 
