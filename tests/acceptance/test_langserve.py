@@ -13,7 +13,7 @@ from graphs.progress import graph as progress
 from tests.support.langserve import all_of, remote
 from tests.support.server import Deployment
 
-HELLO: Any = {"messages": [HumanMessage("good morning")]}
+HELLO: Any = {"messages": [{"type": "human", "content": "good morning"}]}
 
 
 def on_thread(name: str) -> Any:
@@ -26,7 +26,7 @@ def texts(values: Any) -> list[str]:
 
 async def test_invoke_gives_the_final_values_as_objects(deployment: Deployment) -> None:
     async with remote(deployment.http, "chat") as graph:
-        values = await graph.ainvoke(HELLO)
+        values = await graph.ainvoke({"messages": [HumanMessage("good morning")]})
         assert texts(values) == ["good morning", "You said: good morning"]
         assert [type(message) for message in values["messages"]] == [HumanMessage, AIMessage]
         assert texts(await asyncio.to_thread(graph.invoke, HELLO)) == texts(values)
@@ -144,6 +144,51 @@ async def test_an_unknown_graph_is_a_404(embedded: Deployment) -> None:
             await anext(graph.astream({}))
 
 
+async def test_a_batch_keeps_the_order(deployment: Deployment) -> None:
+    inputs = [{"text": str(number)} for number in range(7)]
+    async with remote(deployment.http, "echo") as graph:
+        assert await graph.abatch(inputs) == inputs
+        assert await graph.abatch(inputs, {"max_concurrency": 2}) == inputs
+        assert await asyncio.to_thread(graph.batch, inputs) == inputs
+        assert await graph.abatch([]) == []
+
+
+async def test_a_batch_may_have_a_config_for_each(embedded: Deployment) -> None:
+    configs: Any = [on_thread(str(uuid4())), {"metadata": {"why": "second"}}]
+    async with remote(embedded.http, "chat") as graph:
+        await graph.ainvoke(HELLO, configs[0])
+        first, second = await graph.abatch([HELLO, HELLO], configs)
+    assert (len(first["messages"]), len(second["messages"])) == (4, 2)
+
+
+async def test_each_call_of_a_batch_is_a_run(embedded: Deployment) -> None:
+    body = {"inputs": [{"text": "a"}, {"text": "b"}], "config": [{}, {"tags": ["second"]}]}
+    answer = (await embedded.http.post("/langserve/echo/batch", json=body)).json()
+    run_ids = answer["metadata"]["run_ids"]
+    assert answer["metadata"]["responses"] == [
+        {"run_id": run_id, "feedback_tokens": []} for run_id in run_ids
+    ]
+    runs = [(await embedded.http.get(f"/runs/{run_id}")).json() for run_id in run_ids]
+    assert [run["kwargs"]["config"].get("tags") for run in runs] == [None, ["second"]]
+
+
+async def test_a_batch_fails_with_its_first_failure(deployment: Deployment) -> None:
+    inputs = [{"verb": "hang"}, {"verb": "raise"}, {"verb": "hang"}]
+    async with remote(deployment.http, "faulty") as graph:
+        with pytest.raises(httpx.HTTPStatusError, match=r"inputs\[1\]: ValueError: told to fail"):
+            await graph.abatch(inputs)
+
+
+@pytest.mark.parametrize("name", ["chat", "joke"])
+async def test_schemas_are_those_of_the_graph(embedded: Deployment, name: str) -> None:
+    schemas = (await embedded.http.get(f"/assistants/{name}/schemas")).json()
+    for which in ("input_schema", "output_schema"):
+        answer = await embedded.http.get(f"/langserve/{name}/{which}")
+        assert answer.json() == schemas[which] != {}
+    config = (await embedded.http.get(f"/langserve/{name}/config_schema")).json()
+    assert config["properties"].keys() >= {"configurable", "tags", "metadata", "recursion_limit"}
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -151,9 +196,16 @@ async def test_an_unknown_graph_is_a_404(embedded: Deployment) -> None:
         ({"input": {}, "config": {"recursion_limit": 0}}, "config.recursion_limit: "),
         ({"input": {}, "kwargs": {"stream_mode": "tokens"}}, "kwargs.stream_mode: "),
         ({"input": {}, "config": on_thread("")}, "config.configurable.thread_id: "),
+        ({"input": {}, "kwargs": {"version": "v1"}}, "kwargs.version: "),
     ],
     ids=str,
 )
 async def test_what_cannot_be_read_is_a_422(embedded: Deployment, body: Any, told: str) -> None:
     answer = await embedded.http.post("/langserve/echo/stream", json=body)
     assert (answer.status_code, answer.json()["detail"].startswith(told)) == (422, True)
+
+
+async def test_a_batch_with_too_few_configs_is_a_422(embedded: Deployment) -> None:
+    body: Any = {"inputs": [{}, {}], "config": [{}]}
+    answer = await embedded.http.post("/langserve/echo/batch", json=body)
+    assert (answer.status_code, "one for each of the 2 inputs" in answer.text) == (422, True)

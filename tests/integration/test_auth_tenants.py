@@ -187,9 +187,15 @@ CELLS: dict[str, Cell] = {
     "DELETE /v1/responses/{response_id}": Cell(200, 404),
     "POST /v1/responses/{response_id}/cancel": Cell(200, 404),
     "POST /langserve/{graph}/invoke": Cell(200, 404, called),
+    "POST /langserve/{graph}/batch": Cell(
+        200, 404, lambda things: {"inputs": [called(things)["input"]]}
+    ),
     "POST /langserve/{graph}/stream": Cell(200, 404, called),
     "POST /langserve/{graph}/stream_events": Cell(200, 404, called),
     "POST /langserve/{graph}/stream_log": Cell(200, 404, called),
+    "GET /langserve/{graph}/input_schema": Cell(200, 404),
+    "GET /langserve/{graph}/output_schema": Cell(200, 404),
+    "GET /langserve/{graph}/config_schema": Cell(200, 404),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),

@@ -32,13 +32,13 @@ async def assistant_of(request: Request) -> Assistant:
 
 async def prepared(
     request: Request,
+    assistant: Assistant,
     call_input: Any,
     config: dict[str, Any],
     kwargs: CallKwargs,
     modes: tuple[StreamMode, ...] = (),
 ) -> NewRun:
-    """The run of one call. Raises what creating a run raises, and NotFound for the graph."""
-    assistant = await assistant_of(request)
+    """The run of one call. Raises what preparing a run raises."""
     configurable = _without_callers(config.get("configurable") or {})
     thread_id = _thread_of(request, configurable.pop("thread_id", None))
     asked = RunRequest(

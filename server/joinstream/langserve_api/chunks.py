@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from joinstream.domain.events import Frame
-from joinstream.domain.run_record import Run
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.encoding import dumps
 from joinstream.langserve_api.schemas import CallKwargs
@@ -16,6 +15,7 @@ from joinstream.langserve_api.wire import Lost
 from joinstream.streams.codec import data_of, event_of
 
 _DIGEST_BYTES = 16
+_SAYS_ELSE = "A worker died, and the run, executed anew, says something else than was told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Chunks:
     against what was told, and goes on behind that, unless it says something else.
     """
 
-    def __init__(self, run: Run, shape: ChunkShape) -> None:
+    def __init__(self, shape: ChunkShape, *, stateless: bool) -> None:
         self._shape = shape
-        self._repeats = run.temporary
+        self._repeats = stateless
         self._told: list[bytes] = []
         self._at = 0
 
@@ -73,7 +73,9 @@ class Chunks:
             self._told.append(digest)
             yield chunk
         elif self._told[self._at] != digest:
-            raise Lost(
-                "A worker died, and the run, executed anew, says something else than was told."
-            )
+            raise Lost(_SAYS_ELSE)
         self._at += 1
+
+    def end(self) -> None:
+        if self._at < len(self._told):
+            raise Lost(_SAYS_ELSE)

@@ -68,3 +68,5 @@ class Events:
         kind = event["name"] if event["event"] == CUSTOM else kind_of(event)
         if self._wanted.has(event["name"], kind, event["tags"]):
             yield dumps(event)
+
+    def end(self) -> None: ...

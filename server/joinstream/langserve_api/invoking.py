@@ -9,14 +9,15 @@ from joinstream.http.foreground import wait_for_end
 from joinstream.http.respond import json_response
 from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
-from joinstream.langserve_api.asking import prepared
+from joinstream.langserve_api.asking import assistant_of, prepared
 from joinstream.langserve_api.outcome import outcome_of
 from joinstream.langserve_api.schemas import CallMetadata, CallRequest, InvokeOut
 from joinstream.langserve_api.wire import RUN_FAILED
 
 
 async def invoke(request: Request, body: CallRequest) -> Response:
-    new = await prepared(request, body.input, body.config, body.arguments)
+    assistant = await assistant_of(request)
+    new = await prepared(request, assistant, body.input, body.config, body.arguments)
     stream = await services(request).run_streams.create(new, only_end=True)
     await wait_for_end(request, stream)
     outcome = await outcome_of(request, stream.run)

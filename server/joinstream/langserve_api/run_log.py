@@ -47,6 +47,8 @@ class RunLog:
         if patch:
             yield dumps({"ops": patch})
 
+    def end(self) -> None: ...
+
     def _of_root(self, event: Event) -> Patch:
         match phase_of(event):
             case "start":

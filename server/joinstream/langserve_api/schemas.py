@@ -1,7 +1,7 @@
 """Bodies of `/langserve`, and its answers."""
 
 from dataclasses import fields
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import TypedDict
@@ -46,13 +46,18 @@ ChunkMode = Literal["values", "updates", "messages", "custom", "debug", "tasks",
 
 
 class CallKwargs(Body):
-    """The keyword arguments of the call that a graph has; others are ignored."""
+    """The keyword arguments of the call that a graph has; others are ignored.
+
+    Exceptions have no form here that a client could be returned, and events only that of `v2`.
+    """
 
     stream_mode: ChunkMode | list[ChunkMode] | None = None
     subgraphs: bool = False
     interrupt_before: Nodes = None
     interrupt_after: Nodes = None
     durability: Durability = "async"
+    version: Literal["v2"] = "v2"
+    return_exceptions: Literal[False] = False
     context: Context = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -86,6 +91,41 @@ class SelectiveRequest(CallRequest):  # type: ignore[no-redef]  # as above
         return Selection(**{each.name: getattr(self, each.name) for each in fields(Selection)})
 
 
+class BatchRequest(Body):  # type: ignore[no-redef]  # as above
+    """Several calls, with a config for all of them or one for each."""
+
+    inputs: list[Any]
+    config: CallConfig | list[CallConfig] = Field(default_factory=dict)
+    arguments: CallKwargs | list[CallKwargs] = Field(default=CallKwargs(), alias="kwargs")
+
+    @model_validator(mode="after")
+    def _each_has_its_own(self) -> Self:
+        for name, given in (("config", self.config), ("kwargs", self.arguments)):
+            if isinstance(given, list) and len(given) != len(self.inputs):
+                raise ValueError(
+                    f"{name} must be one for all or one for each of the {len(self.inputs)} inputs, "
+                    f"and there are {len(given)}"
+                )
+        return self
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """That of the first, as LangChain has it."""
+        first, *_ = self._configs or [{}]
+        at_once: int | None = first.get("max_concurrency")
+        return at_once
+
+    def calls(self) -> list[tuple[Any, dict[str, Any], CallKwargs]]:
+        kwargs = self.arguments
+        each = kwargs if isinstance(kwargs, list) else [kwargs] * len(self.inputs)
+        return list(zip(self.inputs, self._configs, each, strict=True))
+
+    @property
+    def _configs(self) -> list[dict[str, Any]]:
+        config = self.config
+        return config if isinstance(config, list) else [config] * len(self.inputs)
+
+
 class CallMetadata(TypedDict):
     """`run_id` is that of the run; there are never feedback tokens."""
 
@@ -98,3 +138,17 @@ class InvokeOut(TypedDict):
 
     output: Any
     metadata: CallMetadata
+
+
+class BatchMetadata(TypedDict):
+    """The same of each call, in two ways."""
+
+    responses: list[CallMetadata]
+    run_ids: list[str]
+
+
+class BatchOut(TypedDict):
+    """The outputs, in the order of the inputs."""
+
+    output: list[Any]
+    metadata: BatchMetadata

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from joinstream.domain.stream_modes import StreamMode
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.retelling import retold
 from joinstream.http.services import services
@@ -17,11 +18,9 @@ from joinstream.services.run_streams import RunStream
 
 
 async def stream(request: Request, body: CallRequest) -> Response:
-    shape = await _shape(request, body)
-    new = await prepared(request, body.input, body.config, body.arguments, shape.run_modes)
-    created = await services(request).run_streams.create(new)
-    head = metadata_event(created.run.run_id)
-    return _told(request, created, DataStream(Chunks(created.run, shape), head))
+    created, shape = await _created(request, body)
+    chunks = Chunks(shape, stateless=created.run.temporary)
+    return _told(request, created, DataStream(chunks, metadata_event(created.run.run_id)))
 
 
 async def stream_events(request: Request, body: SelectiveRequest) -> Response:
@@ -35,17 +34,21 @@ async def stream_log(request: Request, body: SelectiveRequest) -> Response:
 
 
 async def _with_events(request: Request, body: CallRequest) -> tuple[RunStream, EventReader]:
-    shape = await _shape(request, body)
-    modes = (EVENTS, *shape.run_modes)
-    new = await prepared(request, body.input, body.config, body.arguments, modes)
-    created = await services(request).run_streams.create(new)
+    created, shape = await _created(request, body, EVENTS)
     return created, EventReader(created.run.run_id, shape)
 
 
-async def _shape(request: Request, body: CallRequest) -> ChunkShape:
+async def _created(
+    request: Request, body: CallRequest, *modes: StreamMode
+) -> tuple[RunStream, ChunkShape]:
+    """The call's run, with its stream of chunks and of these modes."""
     assistant = await assistant_of(request)
     usual = await services(request).assistant_graphs.stream_mode(assistant, for_graphs(request))
-    return ChunkShape.of(body.arguments, usual)
+    shape = ChunkShape.of(body.arguments, usual)
+    new = await prepared(
+        request, assistant, body.input, body.config, body.arguments, (*modes, *shape.run_modes)
+    )
+    return await services(request).run_streams.create(new), shape
 
 
 def _told(request: Request, created: RunStream, told: DataStream) -> Response:

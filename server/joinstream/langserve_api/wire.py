@@ -35,6 +35,10 @@ class Translator(Protocol):
         """JSON; nothing for most frames. Raises Lost."""
         ...
 
+    def end(self) -> None:
+        """The run is over. Raises Lost when not all of it was told."""
+        ...
+
 
 def metadata_event(run_id: RunId) -> bytes:
     return sse_bytes("metadata", dumps({"run_id": run_id}), None)
@@ -64,11 +68,18 @@ class DataStream:
 
     def finish(self, failure: str | None) -> bytes:
         """`failure` says why the run has no output."""
-        message = failure or self._lost
+        message = failure or self._lost or self._missing()
         if message is None:
             return _END
         error = {"status_code": RUN_FAILED, "message": message}
         return sse_bytes("error", dumps(error), None)
+
+    def _missing(self) -> str | None:
+        try:
+            self._translator.end()
+        except Lost as lost:
+            return str(lost)
+        return None
 
     def _read(self, frame: Frame) -> Iterator[bytes]:
         if self._lost is not None:
