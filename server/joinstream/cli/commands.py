@@ -11,7 +11,6 @@ from joinstream.processes.exits import leave, one_line_errors
 
 app = typer.Typer(
     name="joinstream",
-    help="Runs LangGraph graphs as durable background runs, with streams to leave and rejoin.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,6 +32,24 @@ JobsPerWorker = Annotated[
     typer.Option(min=1, help="Runs executed at a time; N_JOBS_PER_WORKER.", show_default="10"),
 ]
 DEFAULT_CONFIG = Path("langgraph.json")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"joinstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Runs LangGraph graphs as durable background runs, with streams to leave and rejoin."""
 
 
 def main() -> None:
@@ -275,12 +292,6 @@ def tail(
     from joinstream.cli.tail import run_tail
 
     raise typer.Exit(run_tail(url, run_id, thread_id, mode or [], live=live, whole=whole))
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    print(f"joinstream {__version__}")
 
 
 def _port(given: int | None, default: int) -> int:

@@ -108,7 +108,7 @@ async def _postgres(settings: Settings, ciphers: Ciphers | None) -> AsyncIterato
         async with pool.acquire() as connection:
             missing = await pending(connection)
         if missing:
-            state = f"{version}, not migrated: {', '.join(missing)}"
+            state = f"{version}, not migrated: lacks {len(missing)} migrations (from {missing[0]})"
             yield Finding("Postgres", state, "Run `joinstream migrate`.")
             return
         yield Finding("Postgres", f"{version}, migrated")
