@@ -157,6 +157,39 @@ async def test_an_earlier_response_is_continued_on_a_branch(
     ]
 
 
+async def test_a_conversation_is_begun_held_and_deleted(
+    client: AsyncOpenAI, other: AsyncOpenAI, deployment: Deployment
+) -> None:
+    begun = await client.conversations.create(metadata={"topic": "test"})
+    assert (begun.object, begun.metadata) == ("conversation", {"topic": "test"})
+    assert (await other.conversations.retrieve(begun.id)).model_dump() == begun.model_dump()
+    response = await client.responses.create(model="chat", input="one", conversation=begun.id)
+    assert response.conversation is not None
+    assert response.conversation.id == begun.id
+    changed: Any = await client.conversations.update(begun.id, metadata={"mood": "good"})
+    assert changed.metadata.items() >= {"topic": "test", "mood": "good"}.items()
+    thread = await deployment.client.threads.get(begun.id.removeprefix("conv_"))
+    assert thread["metadata"] == changed.metadata
+    deleted = await client.conversations.delete(begun.id)
+    assert (deleted.id, deleted.deleted) == (begun.id, True)
+    for gone in (
+        client.conversations.retrieve(begun.id),
+        client.conversations.delete(begun.id),
+        client.responses.retrieve(response.id),
+        client.responses.create(model="chat", input="two", conversation=begun.id),
+    ):
+        with pytest.raises(openai.NotFoundError):
+            await gone
+
+
+async def test_a_conversation_begins_with_nothing_said(client: AsyncOpenAI) -> None:
+    said: Any = {"type": "message", "role": "user", "content": "hi"}
+    with pytest.raises(openai.UnprocessableEntityError, match="first response") as refused:
+        await client.conversations.create(items=[said])
+    assert refused.value.param == "items"
+    assert (await client.conversations.create(items=[])).metadata == {}
+
+
 async def test_what_is_not_stored_leaves_no_thread(
     client: AsyncOpenAI, deployment: Deployment
 ) -> None:
@@ -301,6 +334,7 @@ async def test_a_deleted_response_is_gone(client: AsyncOpenAI) -> None:
             "previous_response_id",
         ),
         ({"conversation": "conv_1"}, openai.NotFoundError, "conversation"),
+        ({"conversation": f"conv_{NOBODYS.hex}"}, openai.NotFoundError, "conversation"),
         (
             {"conversation": NOBODYS.hex, "previous_response_id": "resp_1"},
             openai.BadRequestError,

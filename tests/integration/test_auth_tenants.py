@@ -41,6 +41,7 @@ class Things:
     delivery_id: str
     model: str
     response_id: str
+    conversation_id: str
     graph: str
 
 
@@ -186,6 +187,10 @@ CELLS: dict[str, Cell] = {
     "GET /v1/responses/{response_id}": Cell(200, 404),
     "DELETE /v1/responses/{response_id}": Cell(200, 404),
     "POST /v1/responses/{response_id}/cancel": Cell(200, 404),
+    "POST /v1/conversations": Cell(200, 200, nothing),
+    "GET /v1/conversations/{conversation_id}": Cell(200, 404),
+    "POST /v1/conversations/{conversation_id}": Cell(200, 404, lambda _: {"metadata": {"a": 1}}),
+    "DELETE /v1/conversations/{conversation_id}": Cell(200, 404),
     "POST /langserve/{graph}/invoke": Cell(200, 404, called),
     "POST /langserve/{graph}/batch": Cell(
         200, 404, lambda things: {"inputs": [called(things)["input"]]}
@@ -257,6 +262,7 @@ async def things(api: Api) -> Things:
         delivery_id=deliveries.json()[0]["delivery_id"],
         model=model["assistant_id"],
         response_id=f"resp_{runs[0]['run_id']}",
+        conversation_id=f"conv_{thread['thread_id']}",
         graph=model["assistant_id"],
     )
 
@@ -331,8 +337,11 @@ def of_openai(route: str) -> bool:
 
 def assert_nothing_of_anns(answer: httpx.Response, things: Things) -> None:
     assert answer.headers.get("x-pagination-total", "0") == "0"
-    if of_openai(answer.request.method + " " + answer.request.url.path):
+    if answer.request.url.path == "/v1/models":
         assert [model["id"] for model in answer.json()["data"]] == ["chat"]
+        return
+    if answer.request.url.path == "/v1/conversations":
+        assert "owner" not in answer.text or "bob" in answer.text
         return
     assert answer.json() in ([], 0, {"pruned_count": 0}, None, {"items": []}, {"namespaces": []})
 

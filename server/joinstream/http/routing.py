@@ -23,6 +23,7 @@ NO_UUIDS = {
     "graph": "The name of a graph, or the UUID of an assistant.",
     "model": "The assistant's UUID, or the name of a graph.",
     "response_id": "The id of a response, as it was answered.",
+    "conversation_id": "The id of a conversation, as it was answered, or of a thread.",
 }
 """Parameters in paths that need not be UUIDs, and what they are."""
 

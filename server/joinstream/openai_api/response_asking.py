@@ -10,17 +10,18 @@ from joinstream.domain.ids import RunId, ThreadId, new_run_id
 from joinstream.domain.run_record import Run
 from joinstream.domain.run_request import RunRequest
 from joinstream.domain.runs import is_terminal
+from joinstream.domain.threads import Thread
 from joinstream.encoding import loads
 from joinstream.errors import BadRequest, NotFound
 from joinstream.http.services import services
 from joinstream.openai_api.asking import STREAM_MODES, assistant_of, given_messages
+from joinstream.openai_api.conversations import thread_of
 from joinstream.openai_api.response_schemas import InputItem, ResponseRequest, id_in
 from joinstream.openai_api.schemas import ContentPart
 from joinstream.services.runs import RunPurpose
 from joinstream.services.thread_states import HistoryQuery
 
 RESPONSE = "resp_"
-CONVERSATION = "conv_"
 ABOUT = "openai"
 """Where a run's metadata has what its response says of the request."""
 
@@ -44,8 +45,8 @@ async def asked_run(request: Request, body: ResponseRequest) -> Asked:
         return await _continuing(request, body, body.previous_response_id)
     if body.conversation is not None:
         named = body.conversation
-        thread_id = _conversation_id(named if isinstance(named, str) else named.id)
-        return Asked(thread_id, await _next_on(request, thread_id, body))
+        thread = await thread_of(request, named if isinstance(named, str) else named.id)
+        return Asked(thread.thread_id, _next_on(thread, body))
     return Asked(None, _run_request(body))
 
 
@@ -71,7 +72,8 @@ async def _continuing(request: Request, body: ResponseRequest, response_id: str)
     thread_id = previous.thread_id
     checkpoint_id = await _to_branch_from(request, previous)
     if checkpoint_id is None:
-        return Asked(thread_id, await _next_on(request, thread_id, body))
+        thread = await services(request).threads.get(thread_id)
+        return Asked(thread_id, _next_on(thread, body))
     branch = replace(_run_request(body), checkpoint={"checkpoint_id": checkpoint_id})
     return Asked(thread_id, branch)
 
@@ -89,17 +91,16 @@ async def _to_branch_from(request: Request, previous: Run) -> str | None:
     return history[0]["checkpoint_id"] if history else None
 
 
-async def _next_on(request: Request, thread_id: ThreadId, body: ResponseRequest) -> RunRequest:
+def _next_on(thread: Thread, body: ResponseRequest) -> RunRequest:
     """On a thread that waits for an answer, the input is the answer."""
     asked = _run_request(body)
-    thread = await services(request).threads.get(thread_id)
     questions = [each["id"] for of_task in thread.interrupts.values() for each in of_task]
     if thread.status != "interrupted" or not questions:
         return asked
     if len(questions) > 1:
         raise BadRequest(
             f"conversation: it waits for {len(questions)} answers; give them by "
-            f"POST /threads/{thread_id}/runs, as command.resume."
+            f"POST /threads/{thread.thread_id}/runs, as command.resume."
         )
     resume: Any = {questions[0]: _text_in(body)}
     return replace(asked, input=None, command={"resume": resume})
@@ -167,10 +168,3 @@ def _text_in(body: ResponseRequest) -> str:
     if isinstance(content, str):
         return content
     return "".join(str(part.model_dump().get("text", "")) for part in content or ())
-
-
-def _conversation_id(conversation: str) -> ThreadId:
-    thread_id = id_in(conversation, CONVERSATION)
-    if thread_id is None:
-        raise NotFound(f"conversation: there is no {conversation!r}; it is the id of a thread.")
-    return ThreadId(thread_id)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from typing_extensions import TypedDict
 
 from joinstream.http.schemas.base import Body, Metadata, Query
@@ -79,8 +79,8 @@ class RetrieveQuery(Query):
     starting_after: Annotated[int, Field(ge=0)] | None = None
 
 
-class ConversationOut(TypedDict):
-    """The thread, as what it is called here."""
+class ConversationRef(TypedDict):
+    """Where a response belongs."""
 
     id: str
 
@@ -110,7 +110,7 @@ class ResponseOut(TypedDict):
     created_at: int
     status: ResponseStatus
     background: bool
-    conversation: ConversationOut | None
+    conversation: ConversationRef | None
     error: ResponseError | None
     incomplete_details: dict[str, str] | None
     instructions: str | None
@@ -132,6 +132,43 @@ class ResponseDeleted(TypedDict):
 
     id: str
     object: Literal["response"]
+    deleted: bool
+
+
+class ConversationCreate(Body):
+    """A conversation in which nothing was said yet."""
+
+    items: list[Any] = Field(default_factory=list)
+    metadata: Metadata = Field(default_factory=dict)
+
+    @field_validator("items")
+    @classmethod
+    def _is_empty(cls, items: list[Any]) -> list[Any]:
+        if items:
+            raise ValueError("nothing can be said without a model; send it with the first response")
+        return items
+
+
+class ConversationUpdate(Body):
+    """What is added to the metadata, or replaced in it."""
+
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class ConversationOut(TypedDict):
+    """A thread, as what it is called here."""
+
+    id: str
+    object: Literal["conversation"]
+    created_at: int
+    metadata: dict[str, Any]
+
+
+class ConversationDeleted(TypedDict):
+    """It is gone."""
+
+    id: str
+    object: Literal["conversation.deleted"]
     deleted: bool
 
 

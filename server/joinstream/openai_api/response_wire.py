@@ -5,9 +5,10 @@ from typing import Any
 
 from joinstream.domain.run_record import Run
 from joinstream.openai_api.answer import Answer, ToolCall, Usage, calls_of, kind_of, text_of
-from joinstream.openai_api.response_asking import ABOUT, CONVERSATION, RESPONSE
+from joinstream.openai_api.conversations import conversation_id
+from joinstream.openai_api.response_asking import ABOUT, RESPONSE
 from joinstream.openai_api.response_schemas import (
-    ConversationOut,
+    ConversationRef,
     ResponseError,
     ResponseOut,
     ResponseStatus,
@@ -33,7 +34,7 @@ def response_id(run: Run) -> str:
 def response_of(run: Run, status: str, output: Sequence[Item] = ()) -> ResponseOut:
     """The response while there is no answer, or when there will be none. `status` is the run's."""
     about = run.metadata.get(ABOUT) or {}
-    conversation = None if run.temporary else ConversationOut(id=CONVERSATION + run.thread_id.hex)
+    conversation = None if run.temporary else ConversationRef(id=conversation_id(run.thread_id))
     return ResponseOut(
         id=response_id(run),
         object="response",

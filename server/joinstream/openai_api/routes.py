@@ -14,9 +14,19 @@ from joinstream.http.headers import CONTENT_LOCATION, IDEMPOTENCY_KEY
 from joinstream.http.routing import operation, operation_with_body
 from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.openai_api.chat import create_completion
+from joinstream.openai_api.conversations import (
+    create_conversation,
+    delete_conversation,
+    get_conversation,
+    update_conversation,
+)
 from joinstream.openai_api.errors import ErrorOut
 from joinstream.openai_api.models import get_model, list_models
 from joinstream.openai_api.response_schemas import (
+    ConversationCreate,
+    ConversationDeleted,
+    ConversationOut,
+    ConversationUpdate,
     ResponseDeleted,
     ResponseOut,
     ResponseRequest,
@@ -105,5 +115,39 @@ routes: list[Route] = [
         raises=(Unavailable,),
         refusal=ErrorOut,
         summary="Cancel a response",
+    ),
+    operation_with_body(
+        "POST",
+        "/v1/conversations",
+        create_conversation,
+        body=ConversationCreate,
+        returns=ConversationOut,
+        refusal=ErrorOut,
+        summary="Begin a conversation for responses",
+    ),
+    operation(
+        "GET",
+        "/v1/conversations/{conversation_id}",
+        get_conversation,
+        returns=ConversationOut,
+        refusal=ErrorOut,
+        summary="Get a conversation",
+    ),
+    operation_with_body(
+        "POST",
+        "/v1/conversations/{conversation_id}",
+        update_conversation,
+        body=ConversationUpdate,
+        returns=ConversationOut,
+        refusal=ErrorOut,
+        summary="Merge metadata into a conversation's",
+    ),
+    operation(
+        "DELETE",
+        "/v1/conversations/{conversation_id}",
+        delete_conversation,
+        returns=ConversationDeleted,
+        refusal=ErrorOut,
+        summary="Delete a conversation with its responses",
     ),
 ]
