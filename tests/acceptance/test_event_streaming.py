@@ -1,14 +1,16 @@
 """The event-streaming protocol: runs started by command, and the events of a whole thread."""
 
 import asyncio
-from typing import Any
+from typing import Any, get_args, get_type_hints
 from uuid import uuid4
 
 import httpx
 import pytest
+from langchain_protocol import CommandData
 
 from tests.support.event_streams import (
     ALL,
+    assert_known,
     command,
     lifecycle_of,
     lives_of,
@@ -271,6 +273,90 @@ async def test_commands_that_cannot_be_are_refused_in_the_protocols_words(
     graph = await command(http, thread_id, "run.start", assistant_id="no such graph")
     assert graph["error"] == "invalid_argument"
     assert (await http.get(f"/threads/{thread_id}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b"{", "not valid JSON"),
+        (b"[]", "must be an object"),
+        (b'{"id": "1", "method": "run.start"}', "id: "),
+        (b'{"id": 1}', "method: "),
+    ],
+)
+async def test_what_is_no_command_at_all_is_a_400_in_the_protocols_words(
+    http: httpx.AsyncClient, body: bytes, wrong: str
+) -> None:
+    answer = await http.post(f"/threads/{uuid4()}/commands", content=body)
+    told = answer.json()
+    assert (answer.status_code, told["type"], told["id"]) == (400, "error", None)
+    assert told["error"] == "invalid_argument"
+    assert wrong in told["message"]
+    assert told["detail"] == told["message"]
+
+
+async def test_every_command_of_the_protocol_is_known_by_name(http: httpx.AsyncClient) -> None:
+    """Those of the types that Python's client is written by."""
+    methods = [get_args(get_type_hints(kind)["method"])[0] for kind in get_args(CommandData)]
+    assert "run.start" in methods
+    await assert_known(http, methods)
+
+
+@pytest.mark.parametrize(
+    ("goto", "published"),
+    [
+        ("publish", True),
+        ({"node": "publish", "input": {"topic": "rain"}}, True),
+        ([{"node": "publish", "input": {}}], True),
+        (["publish"], True),
+        (None, False),
+    ],
+)
+async def test_an_answer_may_send_the_graph_elsewhere_and_change_its_state(
+    http: httpx.AsyncClient, goto: Any, published: bool
+) -> None:
+    thread_id, interrupt_id = await ask(http)
+    answer = await command(
+        http,
+        thread_id,
+        "input.respond",
+        interrupt_id=interrupt_id,
+        response="no",
+        update={"draft": "Other words."},
+        goto=goto,
+    )
+    assert answer["type"] == "success", answer
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    last = of_method(seen, "values")[-1]
+    assert (last["draft"], last["published"]) == ("Other words.", published)
+
+
+async def test_a_strict_answer_that_nobody_waits_for_fails_its_run_and_changes_nothing(
+    deployment: Deployment,
+) -> None:
+    http = deployment.http
+    thread_id, interrupt_id = await ask(http)
+    unknown = "0" * 32
+    strict: Any = {"response": "yes", "strict_resume": True}
+    await command(http, thread_id, "input.respond", interrupt_id=unknown, **strict)
+    async with watching(http, thread_id, "lifecycle") as events:
+        failed = (await events.to_the_end())[-1]["params"]["data"]
+    assert (failed["event"], failed["reason"]) == ("failed", "not_pending")
+    assert (failed["interrupt_ids"], failed["pending_ids"]) == ([unknown], [interrupt_id])
+    result: Any = await deployment.client.runs.wait(
+        thread_id,
+        "approval",
+        command={"resume": {unknown: "yes"}},
+        strict_resume=True,
+        raise_error=False,
+    )
+    assert result["__error__"]["error"] == "UnknownInterruptError"
+    assert result["__error__"]["pending_ids"] == [interrupt_id]
+    await command(http, thread_id, "input.respond", interrupt_id=interrupt_id, **strict)
+    async with watching(http, thread_id) as events:
+        seen = await events.to_the_end()
+    assert of_method(seen, "values")[-1]["published"] is True
 
 
 async def test_joining_such_a_run_by_its_own_path_gives_classic_events(

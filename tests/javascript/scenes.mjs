@@ -92,14 +92,14 @@ export async function* speak(client, { assistant, input }) {
 }
 
 /** Start a run, answer what it asks, and come back later for what became of it. */
-export async function* answer(client, { assistant, input, response }) {
+export async function* answer(client, { assistant, input, response, more }) {
   const thread = client.threads.stream({ assistantId: assistant });
   await thread.run.start({ input });
   await thread.output;
   const [{ interruptId, payload, namespace }] = thread.interrupts;
   yield { interrupted: thread.interrupted, payload };
   const values = await thread.subscribe("values");
-  await thread.input.respond({ interrupt_id: interruptId, namespace, response });
+  await thread.input.respond({ interrupt_id: interruptId, namespace, response, ...more });
   for await (const event of values) yield event.params.data;
   await thread.close();
 

@@ -1,12 +1,14 @@
 """`threads.stream` of the official JavaScript client, and `threads.joinStream`."""
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.javascript.test_client import CHAT, QUESTION, SAID, Stage, names
 from tests.support.cutting_proxy import cutting_proxy
-from tests.support.javascript import playing
+from tests.support.event_streams import assert_known
+from tests.support.javascript import FOLDER, needs, playing
 from tests.support.server import Deployment
 
 pytestmark = pytest.mark.timeout(120)
@@ -26,6 +28,30 @@ async def test_messages_are_heard_token_by_token(stage: Stage) -> None:
     assert started.keys() == {"run_id"}
     assert tokens == SAID
     assert kinds == ["human", "ai"]
+
+
+async def test_every_command_the_client_can_send_is_known_by_name(server: Deployment) -> None:
+    needs("node", FOLDER)
+    packages = FOLDER / "node_modules" / "@langchain"
+    types = (packages / "protocol" / "protocol.ts").read_text()
+    client = (packages / "langgraph-sdk" / "dist" / "client" / "stream" / "index.js").read_text()
+    named = set(re.findall(r'method: "([\w.]+)";\s+params: \w+Params', types))
+    sent = set(re.findall(r'#send\("([\w.]+)"', client))
+    assert "run.start" in named & sent
+    await assert_known(server.http, sorted(named | sent))
+
+
+async def test_an_answer_may_send_the_graph_elsewhere(stage: Stage) -> None:
+    goto = [{"node": "publish", "input": {}}]
+    [_, *values, output] = await stage.play(
+        "answer",
+        assistant="approval",
+        input={"topic": "rain"},
+        response="no",
+        more={"goto": goto, "update": {"draft": "Other words."}},
+    )
+    assert (output["draft"], output["published"]) == ("Other words.", True)
+    assert values[-1] == output
 
 
 async def test_a_question_is_answered_by_its_id(stage: Stage) -> None:

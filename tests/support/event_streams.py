@@ -1,7 +1,7 @@
 """A thread's events as a client of the protocol that does no more than read them."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -85,6 +85,15 @@ async def start(
     answer = await command(http, thread_id, "run.start", assistant_id=graph, input=given, **more)
     assert answer["type"] == "success", answer
     return thread_id, answer["result"]["run_id"]
+
+
+async def assert_known(http: httpx.AsyncClient, methods: Iterable[str]) -> None:
+    """Each is carried out, or refused for what it lacks, or because this server does not do it."""
+    thread_id, _ = await start(http, "echo", {"text": "hi"})
+    for method in methods:
+        answer = await command(http, thread_id, method)
+        known = ("invalid_argument", "not_supported", None)
+        assert answer.get("error") in known, f"{method}: {answer}"
 
 
 def ends_run(event: Event) -> bool:

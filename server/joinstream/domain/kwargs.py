@@ -47,4 +47,5 @@ class RunKwargs(TypedDict):
     subgraphs: bool
     resumable: bool
     durability: Durability
+    strict_resume: NotRequired[bool]
     event_streaming: NotRequired[EventStreaming]

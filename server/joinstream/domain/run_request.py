@@ -37,6 +37,7 @@ class RunRequest:
     on_completion: OnCompletion = "delete"
     after_seconds: float = 0
     durability: Durability = "async"
+    strict_resume: bool = False
     run_id: RunId | None = None
     timeout_seconds: float | None = None
     priority: int = 0
@@ -100,6 +101,8 @@ def kwargs_of(
         resumable=request.resumable,
         durability=request.durability,
     )
+    if request.strict_resume:
+        kwargs["strict_resume"] = True
     if request.event_streaming is not None:
         kwargs["event_streaming"] = request.event_streaming
     return kwargs

@@ -26,7 +26,7 @@ class ClassicRun:
         self._messages = ClassicMessages()
         self._begun = UnfinishedMessages()
         self._interrupts: dict[str, tuple[tuple[str, ...], Any]] = {}
-        self._error: str | None = None
+        self._error: dict[str, Any] | None = None
 
     def events(self, frame: Frame, now: int) -> list[Event]:
         """What the frame says; `now` is in milliseconds."""
@@ -37,7 +37,7 @@ class ClassicRun:
                 self._messages = ClassicMessages()
                 return [*self._begun.taken_back(now), running]
             case FrameKind.ERROR:
-                self._error = data.get("message")
+                self._error = data
                 return []
             case FrameKind.END:
                 return [*self._unfinished(now), *self._end(frame.id.epoch, data["status"], now)]

@@ -1,6 +1,6 @@
 """One event of the protocol as bytes, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from joinstream.event_streaming.sequence import seq_of
 from joinstream.streams.codec import data_of, sse_bytes
 
 _LONGEST_MODE = 255
+_OF_REFUSALS = ("reason", "interrupt_ids", "pending_ids")
+"""What clients are told of an answer that nobody waited for."""
 
 
 class Event(NamedTuple):
@@ -98,22 +100,30 @@ def _checkpoint_id(config: dict[str, Any] | None) -> str | None:
 
 
 def ending(
-    run_id: UUID, epoch: int, status: str, error: str | None, *, asks: bool, timestamp: int
+    run_id: UUID,
+    epoch: int,
+    status: str,
+    error: Mapping[str, Any] | None,
+    *,
+    asks: bool,
+    timestamp: int,
 ) -> list[Event]:
-    """How a run ended, by its status. `asks`: it waits for an answer.
+    """How a run ended, by its status and what its row has as error. `asks`: it waits for an answer.
 
     A cancelled run ends twice over: JavaScript clients, who stop at the first, know `interrupted`
     as the end; Python's take it for a pause and wait for `completed` or `failed`.
     """
     if status == "success":
         return [lifecycle(run_id, epoch, "interrupted" if asks else "completed", timestamp)]
+    why = (error or {}).get("message")
     if status in ("interrupted", "rollback"):
-        why = error or "the run was cancelled"
+        why = why or "the run was cancelled"
         return [
             lifecycle(run_id, epoch, "interrupted", timestamp, reason="cancelled"),
             lifecycle(run_id, epoch, "failed", timestamp, error=why),
         ]
-    return [lifecycle(run_id, epoch, "failed", timestamp, error=error or status)]
+    refusal = {key: error[key] for key in _OF_REFUSALS if error and key in error}
+    return [lifecycle(run_id, epoch, "failed", timestamp, error=why or status, **refusal)]
 
 
 def envelope_of(body: bytes) -> dict[str, Any]:

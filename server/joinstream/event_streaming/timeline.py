@@ -87,7 +87,7 @@ class Timeline:
         run_id: UUID,
         epoch: int | None,
         status: str,
-        error: str | None,
+        error: Mapping[str, Any] | None,
         interrupts: Iterable[Mapping[str, Any]],
         now: int,
     ) -> Iterator[Told]:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from joinstream.domain.ids import ThreadId
 from joinstream.encoding import dumps
-from joinstream.errors import BadRequest, Conflict, NotFound, TooManyRequests
+from joinstream.errors import BadRequest, Conflict, NotFound, TooManyRequests, Unprocessable
 from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import comes_after, seq_of
 from joinstream.http.header_selection import for_graphs
@@ -20,8 +20,9 @@ from joinstream.http.schemas.event_streams import CommandAnswer, CommandIn, Subs
 from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.http.services import services
 from joinstream.http.sse import HEARTBEAT, STREAM_HEADERS, StreamingBody
-from joinstream.http.thread_commands import Commands
+from joinstream.http.thread_commands import Commands, refused
 from joinstream.observe import metrics
+from joinstream.services.thread_commands import CommandRefused
 from joinstream.services.thread_events import CaughtUp, EventStream
 from joinstream.streams.codec import sse_bytes
 from joinstream.streams.join import Gap, Heartbeat
@@ -43,6 +44,12 @@ async def command(request: Request, body: CommandIn) -> Response:
     thread_id = ThreadId(path_uuid(request, "thread_id"))
     commands = Commands(services(request), thread_id, for_graphs(request))
     return json_response(await commands.carry_out(body))
+
+
+def _malformed(error: Unprocessable) -> Response:
+    """What is no command is refused in the protocol's words, which its clients show."""
+    refusal = refused(None, CommandRefused("invalid_argument", error.detail))
+    return json_response({**refusal, "detail": error.detail}, BadRequest.status)
 
 
 async def _chunks(stream: EventStream, asked: ChannelFilter) -> AsyncIterator[bytes]:
@@ -102,6 +109,7 @@ routes: list[Route] = [
         command,
         body=CommandIn,
         returns=CommandAnswer,
+        malformed=_malformed,
         raises=(BadRequest, NotFound, Conflict, TooManyRequests),
         summary="Have a thread do something: start a run, answer an interrupt, cancel",
     ),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from joinstream.errors import RequestError
+from joinstream.errors import RequestError, Unprocessable
 from joinstream.http.headers import Header
 from joinstream.http.measured import measure_of
 from joinstream.http.parse import body_as, path_uuid, query_as
@@ -33,6 +33,7 @@ Asked = TypeVar("Asked", bound=Query)
 Handler = Callable[[Request], Awaitable[Response]]
 QueryHandler = Callable[[Request, Asked], Awaitable[Response]]
 BodyHandler = Callable[[Request, Model], Awaitable[Response]]
+Malformed = Callable[[Unprocessable], Response]
 BodyAndQueryHandler = Callable[[Request, Model, Asked], Awaitable[Response]]
 
 
@@ -49,6 +50,7 @@ class About(TypedDict, total=False):
     gives: Sequence[Header]
     raises: Sequence[type[RequestError]]
     refusal: Any
+    malformed: Malformed
     public: bool
 
 
@@ -60,8 +62,8 @@ class Operation:
     has those of other good statuses; `content` is the media type of the answer, and `or_as` has the
     types of those it may have instead. `takes` and `gives`
     are headers, `raises` the refusals that do not follow from what the route takes, and `refusal`
-    is the type of their bodies, None for the usual one. What is `public` is open to those who are
-    nobody.
+    is the type of their bodies, None for the usual one. `malformed` answers to a body that cannot
+    be read, if not as usual. What is `public` is open to those who are nobody.
     """
 
     method: str
@@ -77,6 +79,7 @@ class Operation:
     gives: Sequence[Header] = ()
     raises: Sequence[type[RequestError]] = ()
     refusal: Any = None
+    malformed: Malformed | None = None
     public: bool = False
 
 
@@ -153,7 +156,12 @@ def _route(
         for name in request.path_params.keys() - NO_UUIDS.keys():
             path_uuid(request, name)
         queries = [query_as(request, operation.query)] if operation.query else []
-        bodies = [await body_as(request, operation.body)] if operation.body else []
+        try:
+            bodies = [await body_as(request, operation.body)] if operation.body else []
+        except Unprocessable as error:
+            if operation.malformed is None:
+                raise
+            return operation.malformed(error)
         return await handler(request, *bodies, *queries)
 
     endpoint.__name__ = getattr(handler, "__name__", "endpoint")

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from joinstream import __version__
+from joinstream.domain.failures import KNOWS_STRICT_RESUME
 from joinstream.errors import Unavailable
 from joinstream.http.openapi import openapi_document
 from joinstream.http.respond import json_response
@@ -64,6 +65,7 @@ async def info(request: Request) -> Response:
                 "assistants": "/assistants" in paths,
                 "crons": "/runs/crons" in paths,
                 "stream_namespaces": True,
+                "strict_resume": KNOWS_STRICT_RESUME,
                 "langsmith": False,
                 "langsmith_tracing_replicas": False,
                 "langsmith_tracing_session_on_runs": False,

@@ -37,6 +37,8 @@ class Commands:
         """The answer to send. Raises RequestError for what the caller may not see or do."""
         handler = _HANDLERS.get(command.method)
         try:
+            if command.method in _NOT_SUPPORTED:
+                raise CommandRefused("not_supported", _NOT_SUPPORTED[command.method])
             if handler is None:
                 raise CommandRefused(
                     "unknown_command",
@@ -120,6 +122,17 @@ _HANDLERS: dict[str, Callable[[Commands, dict[str, Any]], Awaitable[Answer]]] = 
     "state.listCheckpoints": Commands.checkpoints,
     "state.fork": Commands.fork,
 }
+
+
+_SUBSCRIBE = "Over HTTP, each POST to /threads/{thread_id}/stream/events is a subscription"
+_NOT_SUPPORTED = {
+    "subscription.subscribe": f"{_SUBSCRIBE}; commands for it are for WebSockets.",
+    "subscription.unsubscribe": f"{_SUBSCRIBE}: close it to end it.",
+    "subscription.reconnect": f"{_SUBSCRIBE}: send `since` to go on after an event.",
+    "input.inject": "A run takes no messages while it executes. Send run.start with "
+    "multitask_strategy `enqueue`, to have it come after the run, or `interrupt`, to stop the run.",
+}
+"""Commands of the protocol that are none here, or not over HTTP."""
 
 
 def _checkpoint(namespace: Sequence[str]) -> dict[str, str]:

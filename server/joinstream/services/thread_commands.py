@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from joinstream.domain.failures import KNOWS_STRICT_RESUME
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run, RunKey
 from joinstream.domain.run_request import RunRequest
@@ -29,6 +30,7 @@ ErrorCode = Literal[
     "no_such_interrupt",
     "no_such_subscription",
     "resume_gap",
+    "not_supported",
 ]
 
 
@@ -72,7 +74,8 @@ class ThreadCommands:
         """Answer questions by the ids of their interrupts, and go on.
 
         `request` has whatever else is to be told to the graph; its assistant is that of the
-        thread. Raises CommandRefused when there is no such question, NotFound.
+        thread. Raises CommandRefused when there is no such question, NotFound. A strict request is
+        refused by its run, which says why to everybody who follows the thread.
         """
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -83,7 +86,8 @@ class ThreadCommands:
                         await self._end_of(thread_id, thread.active_run_id)
                         continue
                     command = {**(request.command or {}), "resume": dict(answers)}
-                    _require_asked(thread, answers)
+                    if not (request.strict_resume and KNOWS_STRICT_RESUME):
+                        _require_asked(thread, answers)
                     answering = replace(
                         request,
                         assistant=_assistant_of(thread),

@@ -261,7 +261,7 @@ class EventStream:
     async def _end_of(self, run_id: UUID, run: Run | None) -> list[Told]:
         """How a run ended; one that is gone was rolled back."""
         status = run.status if run is not None else "rollback"
-        error = ((run.error or {}).get("message") or run.cancel_reason) if run else None
+        error = (run.error or {"message": run.cancel_reason}) if run else None
         thread = await self._parts.threads.get(self._thread_id, None)
         asked = thread.interrupts if thread is not None and status == "success" else {}
         epoch = run.epoch if run is not None else None

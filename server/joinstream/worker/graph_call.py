@@ -16,6 +16,9 @@ from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
 from joinstream.domain.run_request import CHECKPOINT_KEYS
 
+STRICT_RESUME = "__pregel_strict_resume"
+"""The key by which LangGraph, from 1.2.20 on, is told to refuse answers that nobody waits for."""
+
 
 def graph_input(kwargs: RunKwargs, *, resuming: bool) -> Any:
     """The graph's input. None continues from the last checkpoint, as after a worker's death."""
@@ -43,6 +46,8 @@ def run_config(
     }
     if (user := user_of(configurable)) is not None:
         configurable[USER_KEY] = user
+    if kwargs.get("strict_resume"):
+        configurable[STRICT_RESUME] = True
     if resuming:
         for key in CHECKPOINT_KEYS:
             configurable.pop(key, None)

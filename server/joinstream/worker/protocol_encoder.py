@@ -102,7 +102,7 @@ class ProtocolEncoder:
         if asks:
             for id, (namespace, interrupt) in self._interrupts.items():
                 self._send(envelopes.question(run_id, namespace, id, _value_of(interrupt), at))
-        why = (outcome.error or outcome.thread_error or {}).get("message")
+        why = outcome.error or outcome.thread_error
         epoch, status = self._run.epoch, outcome.status
         for event in envelopes.ending(run_id, epoch, status, why, asks=asks, timestamp=at):
             self._send(event)

@@ -105,6 +105,7 @@ class Respond(Body):
     goto: str | SendTo | list[str | SendTo] | None = None
     config: Config = Field(default_factory=dict)
     metadata: Metadata = Field(default_factory=dict)
+    strict_resume: bool = False
 
     def answers(self) -> dict[str, Any]:
         """By the ids of the interrupts; none when neither form was sent."""
@@ -114,7 +115,13 @@ class Respond(Body):
 
     def request(self) -> RunRequest:
         command = self.model_dump(include={"update", "goto"}, exclude_none=True)
-        return _request(assistant="", command=command, config=self.config, metadata=self.metadata)
+        return _request(
+            assistant="",
+            command=command,
+            config=self.config,
+            metadata=self.metadata,
+            strict_resume=self.strict_resume,
+        )
 
 
 class CancelRun(Body):

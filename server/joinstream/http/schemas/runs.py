@@ -126,6 +126,7 @@ class RunCreate(Body):
     after_seconds: Annotated[float | int, Field(le=LONGEST_DELAY_SECONDS)] | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
+    strict_resume: bool | None = None
     run_id: Id | None = None
     timeout_seconds: Timeout | None = None
     priority: Priority | None = None
@@ -155,6 +156,7 @@ class RunCreate(Body):
             on_completion=self.on_completion or "delete",
             after_seconds=float(self.after_seconds or 0),
             durability=self._durability(),
+            strict_resume=bool(self.strict_resume),
             run_id=RunId(run_id) if run_id else None,
             timeout_seconds=self.timeout_seconds or query.timeout_seconds,
             priority=priority or 0,
