@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from joinstream.checkpoint import PostgresCheckpoints
-from joinstream.checkpoint.known import thread_key
+from joinstream.domain.ids import thread_key
 from joinstream.errors import StartupError
 from joinstream.importing import Importer, Report, Target, open_source
 from joinstream.project import Project, load_project

@@ -4,13 +4,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions
 
 from joinstream.checkpoint.parts import Log
 from joinstream.checkpoint.values import Held
+from joinstream.domain.ids import thread_key
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -18,8 +19,6 @@ V = TypeVar("V")
 _NAMESPACES = 64
 _CHECKPOINTS = 2
 """Of one namespace. To go on from an old checkpoint, LangGraph reads that one and the newest."""
-
-_FREE_THREAD_NAMES = UUID("5c1fd1f7-9d1c-4d0e-8a5c-2f1a2b7f3c11")
 
 
 class Place(NamedTuple):
@@ -34,14 +33,6 @@ class Place(NamedTuple):
         """The place of this checkpoint in the thread and namespace a config names."""
         place = config["configurable"]
         return cls(thread_key(place["thread_id"]), place.get("checkpoint_ns", ""), checkpoint_id)
-
-
-def thread_key(thread_id: str) -> UUID:
-    """The id as stored. Graphs may name their inner threads freely; such names are hashed."""
-    try:
-        return UUID(thread_id)
-    except ValueError:
-        return uuid5(_FREE_THREAD_NAMES, thread_id)
 
 
 @dataclass(frozen=True, slots=True)

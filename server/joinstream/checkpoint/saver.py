@@ -21,7 +21,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from joinstream.checkpoint.databases import database_for
 from joinstream.checkpoint.entries import CheckpointEntry, WritesEntry
 from joinstream.checkpoint.history import read_history
-from joinstream.checkpoint.known import Known, Memory, Place, thread_key
+from joinstream.checkpoint.known import Known, Memory, Place
 from joinstream.checkpoint.loops import at_home, ids_to_be_given
 from joinstream.checkpoint.outbox import Batch, Outbox
 from joinstream.checkpoint.queries import QUERIES
@@ -29,6 +29,7 @@ from joinstream.checkpoint.reading import Loaded, read_parts
 from joinstream.checkpoint.retention import Retention
 from joinstream.checkpoint.statement import Writer
 from joinstream.checkpoint.synchronous import SynchronousMethods
+from joinstream.domain.ids import thread_key
 from joinstream.encryption.fields import FieldCipher
 
 _PAGE = 16

@@ -1,7 +1,7 @@
 """Identifiers. Everything created here is a uuid7, so ids sort by creation time."""
 
 from typing import NewType
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from uuid_utils.compat import uuid7
 
@@ -13,6 +13,7 @@ ThreadId = NewType("ThreadId", UUID)
 
 SYSTEM_ASSISTANT_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """A system assistant's id is uuid5(this, graph_id), as in the official server."""
+_FREE_THREAD_NAMES = UUID("5c1fd1f7-9d1c-4d0e-8a5c-2f1a2b7f3c11")
 
 
 def new_run_id() -> RunId:
@@ -21,6 +22,14 @@ def new_run_id() -> RunId:
 
 def new_thread_id() -> ThreadId:
     return ThreadId(uuid7())
+
+
+def thread_key(name: str) -> ThreadId:
+    """A thread's id where threads may be named freely: names that are no UUIDs are hashed."""
+    try:
+        return ThreadId(UUID(name))
+    except ValueError:
+        return ThreadId(uuid5(_FREE_THREAD_NAMES, name))
 
 
 def new_cron_id() -> CronId:

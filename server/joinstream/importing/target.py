@@ -9,7 +9,7 @@ import asyncpg
 from langchain_core.runnables import RunnableConfig
 
 from joinstream.checkpoint import PostgresCheckpoints, PostgresSaver
-from joinstream.checkpoint.known import thread_key
+from joinstream.domain.ids import thread_key
 from joinstream.domain.runs import thread_status_after
 from joinstream.domain.thread_state import thread_state
 from joinstream.encryption.fields import FieldCipher

@@ -1,12 +1,12 @@
 """Calls as runs: which graph is meant, what it is given, and where."""
 
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from starlette.requests import Request
 
 from joinstream.domain.assistants import Assistant
-from joinstream.domain.ids import ThreadId
+from joinstream.domain.ids import ThreadId, thread_key
 from joinstream.domain.run_record import NewRun
 from joinstream.domain.run_request import CHECKPOINT_KEYS, RunRequest
 from joinstream.domain.stream_modes import StreamMode
@@ -15,7 +15,6 @@ from joinstream.http.header_selection import for_graphs
 from joinstream.http.services import services
 from joinstream.langserve_api.schemas import CallKwargs
 
-_NAMED_THREADS = UUID("5f0c1d3a-3f0e-4b57-9a43-5a4a1f0f7f52")
 _OF_A_CALLING_GRAPH = "__pregel_"
 
 
@@ -69,7 +68,9 @@ def _without_callers(configurable: dict[str, Any]) -> dict[str, Any]:
 
 
 def _thread_of(request: Request, name: Any) -> ThreadId | None:
-    """A thread's UUID, or any other name, which stands for a thread of the caller's own.
+    """A thread by its UUID or by any other name, which is that of a thread of the caller's own.
+
+    Without auth a name stands for the thread that an import made of it, if one did.
 
     Raises Unprocessable.
     """
@@ -77,9 +78,15 @@ def _thread_of(request: Request, name: Any) -> ThreadId | None:
         return None
     if not isinstance(name, str) or not name:
         raise Unprocessable("config.configurable.thread_id: must be a text that is not empty.")
+    caller = services(request).run_creation.access.caller
+    if caller is None or _is_uuid(name):
+        return thread_key(name)
+    return thread_key(f"{caller.record.identity}\n{name}")
+
+
+def _is_uuid(name: str) -> bool:
     try:
-        return ThreadId(UUID(name))
+        UUID(name)
     except ValueError:
-        caller = services(request).run_creation.access.caller
-        owner = caller.record.identity if caller else ""
-        return ThreadId(uuid5(_NAMED_THREADS, f"{owner}\n{name}"))
+        return False
+    return True
