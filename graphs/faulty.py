@@ -23,6 +23,8 @@ one. Input: {"verb": ..., and what the table names}. Output: `trail` lists the n
 | unserializable       | returns a lock                                             |             |
 | unserializable_event | writes a lock to the custom stream                         |             |
 | nan                  | returns NaN and infinity                                   |             |
+| endless              | returns a list that contains itself, which is no JSON      |             |
+| huge                 | returns 10 ** n                                            | n           |
 | surrogate            | returns a lone surrogate, which is not UTF-8               |             |
 | nul                  | returns U+0000, which Postgres cannot store as text        |             |
 | big                  | returns a string of `bytes` bytes                          | bytes       |
@@ -44,7 +46,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
@@ -140,6 +142,16 @@ async def nan(state: State) -> list[float]:
     return [float("nan"), float("inf")]
 
 
+async def endless(state: State) -> list[Any]:
+    cargo: list[Any] = []
+    cargo.append(cargo)
+    return cargo
+
+
+async def huge(state: State) -> int:
+    return cast(int, 10 ** state["n"])
+
+
 async def surrogate(state: State) -> str:
     return "lone \ud800 surrogate"
 
@@ -180,6 +192,8 @@ VERBS: dict[str, Callable[[State], Awaitable[Any]]] = {
     "unserializable": unserializable,
     "unserializable_event": unserializable_event,
     "nan": nan,
+    "endless": endless,
+    "huge": huge,
     "surrogate": surrogate,
     "nul": nul,
     "big": big,

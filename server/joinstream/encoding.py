@@ -7,9 +7,12 @@ import base64
 import re
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, is_dataclass
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from math import inf
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -49,30 +52,54 @@ def _default(value: Any) -> Any:
     return None
 
 
-def _without_surrogates(value: Any) -> Any:
-    """The value with lone surrogates, which are not Unicode text, replaced by `?`."""
+def _plain(value: Any) -> Any:
+    """The value as orjson takes it: `?` for lone surrogates, which are not Unicode text, floats for
+    integers over 64 bits, as when they are read, and text for keys of other kinds.
+    """
     if isinstance(value, str):
         return _SURROGATES.sub("?", value)
-    if isinstance(value, Mapping):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | deque):
-        return [_without_surrogates(item) for item in value]
-    if value is None or isinstance(value, int | float | bytes):
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return _nearest_float(value)
+    if value is None or isinstance(value, int | float):
         return value
-    return _without_surrogates(_default(value))
+    if isinstance(value, Mapping):
+        return {_plain_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset | deque):
+        return [_plain(item) for item in value]
+    try:
+        return orjson.Fragment(orjson.dumps(value, _default, _OPTIONS))
+    except orjson.JSONEncodeError:
+        return _plain(asdict(value) if is_dataclass(value) else _default(value))
+
+
+def _nearest_float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return inf  # which becomes null
+
+
+def _plain_key(key: Any) -> Any:
+    if isinstance(key, str | int):
+        return _plain(key)
+    try:
+        orjson.dumps({key: None}, option=_OPTIONS)
+    except orjson.JSONEncodeError:
+        return _plain(str(key))
+    return key
 
 
 def dumps(value: Any) -> bytes:
     """Encode to compact JSON. Values of unknown types become null; this never fails on content.
 
-    Raises TypeError only for structures orjson refuses as such (recursion, integers over 64 bits).
+    Raises TypeError only for what is nested too deeply, or without end.
     """
     try:
         return orjson.dumps(value, _default, _OPTIONS)
-    except orjson.JSONEncodeError as error:
-        if "surrogates" not in str(error):
-            raise
-        return orjson.dumps(_without_surrogates(value), _default, _OPTIONS)
+    except orjson.JSONEncodeError:
+        with suppress(RecursionError):
+            return orjson.dumps(_plain(value), _default, _OPTIONS)
+        raise
 
 
 def dumps_for_postgres(value: Any) -> str:

@@ -1,6 +1,5 @@
 """Whatever a graph does wrongly fails its own run with a reason, and harms no neighbour."""
 
-import math
 from typing import Any
 
 import pytest
@@ -103,13 +102,15 @@ async def test_an_event_that_cannot_be_encoded_is_null_where_it_cannot(
         ("nan", [None, None]),
         ("surrogate", "lone ? surrogate"),
         ("nul", "nul \ufffd byte"),
+        ("huge", 1e30),
     ],
 )
 async def test_what_json_or_postgres_cannot_hold_is_replaced_everywhere_alike(
     deployment: Deployment, verb: str, cargo: Any
 ) -> None:
     thread_id = await new_thread(deployment)
-    parts = await collect(deployment.client.runs.stream(thread_id, "faulty", input={"verb": verb}))
+    given: Any = {"verb": verb, "n": 30}
+    parts = await collect(deployment.client.runs.stream(thread_id, "faulty", input=given))
     assert names_of(parts)[-1] == "end"
     assert parts[-1].data["status"] == "success"
     run_id = parts[0].data["run_id"]
@@ -119,7 +120,18 @@ async def test_what_json_or_postgres_cannot_hold_is_replaced_everywhere_alike(
     assert joined["cargo"] == thread["values"]["cargo"] == cargo
     assert state["values"]["cargo"] in (cargo, "nul \x00 byte")
     assert state["next"] == []
-    assert not any(isinstance(c, float) and math.isnan(c) for c in joined["cargo"])
+    assert "nan" not in repr(joined["cargo"])
+
+
+async def test_a_state_that_is_no_json_ends_its_run(deployment: Deployment) -> None:
+    thread_id = await new_thread(deployment)
+    parts = await collect(
+        deployment.client.runs.stream(thread_id, "faulty", input={"verb": "endless"})
+    )
+    assert parts[-1].data["status"] == "error"
+    run: Any = await deployment.client.runs.get(thread_id, parts[0].data["run_id"])
+    assert run["error"]["message"].startswith("What the run has left cannot be stored.")
+    assert (await deployment.client.threads.get(thread_id))["status"] == "error"
 
 
 @pytest.mark.parametrize("verb", ["raise", "timeout", "exit", "keyboard", "base", "cancelled"])

@@ -6,8 +6,9 @@ from typing import Any
 from joinstream.domain.failures import Failure, failure_of
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import CancelAction
-from joinstream.domain.thread_state import ThreadState
+from joinstream.domain.thread_state import NO_STATE, ThreadState
 from joinstream.errors import (
+    EncryptionFailed,
     JoinstreamError,
     RunInterrupted,
     RunRolledBack,
@@ -57,6 +58,13 @@ def failed(error: BaseException, state: ThreadState) -> Ending:
 def set_aside(stop: RunSetAside, state: ThreadState) -> Ending:
     """An error, whose name is that of the official server, which leaves the run to be retried."""
     return replace(failed(RuntimeError(str(stop)), state), set_aside=True)
+
+
+def not_storable(outcome: Ending, reason: Exception) -> Ending:
+    """The error that a run ends with when its real ending cannot be stored."""
+    if not isinstance(reason, EncryptionFailed):  # which says so itself, and is looked for
+        reason = ValueError(f"What the run has left cannot be stored. {reason}")
+    return replace(failed(reason, NO_STATE), set_aside=outcome.set_aside)
 
 
 def cancelled(action: CancelAction, reason: str, output: Any, state: ThreadState) -> Ending:

@@ -21,11 +21,13 @@ from joinstream.encryption.context import CONTEXT_KEY, encrypting_for
 from joinstream.errors import (
     EncryptionFailed,
     LeaseLost,
+    PayloadTooLarge,
     RunHandedBack,
     RunInterrupted,
     RunRolledBack,
     RunSetAside,
     Unavailable,
+    Unprocessable,
 )
 from joinstream.event_streaming.timeline import PROTOCOL_RUN
 from joinstream.observe import metrics
@@ -47,6 +49,9 @@ STOP_GRACE_SECONDS = 5.0
 """How long a cancelled graph may clean up before its run is ended without it."""
 
 FINISH_RETRY_SECONDS = 0.5
+
+_NOT_STORABLE = (EncryptionFailed, PayloadTooLarge, Unprocessable, TypeError, ValueError)
+"""What storing an ending raises because of what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +241,9 @@ class _Execution:
         if outcome.error is not None:
             self._publisher.emit(FrameKind.ERROR, "error", "error", 0, dumps(outcome.error))
         await self._publisher.flush()
-        try:
-            finished = await self._finish(outcome)
-        except EncryptionFailed as error:
-            log.warning("run's end cannot be stored", exc_info=error)
-            return await self._end(ending.failed(error, NO_STATE))
+        outcome, finished = await self._stored(outcome)
         if finished.outcome == "cancelled" and finished.cancel is not None:
-            outcome = await self._cancelled(finished.cancel)
-            finished = await self._finish(outcome)
+            outcome, finished = await self._stored(await self._cancelled(finished.cancel))
         if finished.outcome == "lost":
             raise LeaseLost("the run was ended or claimed by somebody else")
         self._encoder.end(outcome)
@@ -254,6 +254,17 @@ class _Execution:
         run_has_ended(outcome.status, outcome.error)
         log.info("run ended", status=outcome.status)
         return finished.work_waits
+
+    async def _stored(self, outcome: Ending) -> tuple[Ending, Finished]:
+        """Commit the ending; of one that cannot be stored, only that, so that the run is over."""
+        try:
+            return outcome, await self._finish(outcome)
+        except _NOT_STORABLE as error:
+            log.warning("run's end cannot be stored", exc_info=error)
+            instead = ending.not_storable(outcome, error)
+            self._publisher.emit(FrameKind.ERROR, "error", "error", 0, dumps(instead.error))
+            await self._publisher.flush()
+            return instead, await self._finish(instead)
 
     async def _finish(self, outcome: Ending) -> Finished:
         """Commit the ending; while Postgres is away, keep trying until the lease is gone."""
