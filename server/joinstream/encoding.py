@@ -69,7 +69,8 @@ def _plain(value: Any) -> Any:
     try:
         return orjson.Fragment(orjson.dumps(value, _default, _OPTIONS))
     except orjson.JSONEncodeError:
-        return _plain(asdict(value) if is_dataclass(value) else _default(value))
+        is_record = is_dataclass(value) and not isinstance(value, type)
+        return _plain(asdict(value) if is_record else _default(value))
 
 
 def _nearest_float(number: int) -> float:

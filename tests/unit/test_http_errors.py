@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import httpx
 import pytest
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -26,8 +26,16 @@ class Limits(Body):
     recursion_limit: int = 10
 
 
+def _short(marks: dict[str, int]) -> dict[str, int]:
+    if any(" " in name for name in marks):
+        raise ValueError("take short names")
+    return marks
+
+
 class Order(Body):
-    assistant_id: str
+    assistant_id: Annotated[str, Field(min_length=1)]
+    marks: Annotated[dict[str, int], AfterValidator(_short)] = Field(default_factory=dict)
+    tags: Annotated[list[str], Field(min_length=1)] | None = None
     thread_id: Id | None = None
     config: Limits = Limits()
     metadata: Metadata = Field(default_factory=dict)
@@ -129,6 +137,17 @@ async def test_a_field_with_alternatives_lists_all_of_them_on_one_line(
 async def test_a_bad_item_of_a_list_is_named_by_its_position(client: httpx.AsyncClient) -> None:
     detail = await post(client, '{"assistant_id":"a","modes":["values","tools"]}')
     assert "modes[1]: must be 'values' or 'updates', got 'tools'." in detail
+
+
+async def test_what_an_object_or_an_array_lacks_is_told_without_a_word_of_pydantic(
+    client: httpx.AsyncClient,
+) -> None:
+    detail = await post(client, '{"assistant_id":"","marks":{"long name":1},"tags":[]}')
+    assert detail.splitlines() == [
+        "assistant_id: must have at least 1 character, got ''.",
+        "marks: take short names.",
+        "tags: must have at least 1 item.",
+    ]
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "3", '"text"'])

@@ -1,5 +1,6 @@
 """Turns pydantic's errors into lines a person can act on: `config.recursion_limit: …`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 _SHOWN_CHARACTERS = 80
+_SHOULD = re.compile(r"^\w+ should ")
 _JSON_NAMES: dict[type, str] = {dict: "an object", list: "an array", type(None): "null"}
 
 
@@ -23,11 +25,19 @@ def explain(error: ValidationError, value: Any) -> str:
         wish = _wish(detail)
         if wish not in wishes.setdefault(path, []):
             wishes[path].append(wish)
-        if detail["type"] != "missing":
+        if not _says_what_was_found(detail, value):
             found.setdefault(path, f", got {_shown(_found(detail, value))}")
     return "\n".join(
         f"{path}: {' or '.join(wishes[path])}{found.get(path, '')}." for path in wishes
     )
+
+
+def _says_what_was_found(detail: ErrorDetails, value: Any) -> bool:
+    """What is wrong inside of an object or an array is not told by calling it one."""
+    kind = detail["type"]
+    if kind in ("value_error", "too_short", "too_long"):
+        return isinstance(_found(detail, value), dict | list)
+    return kind == "missing"
 
 
 def _wish(detail: ErrorDetails) -> str:
@@ -40,7 +50,7 @@ def _wish(detail: ErrorDetails) -> str:
         return "must be an object"
     if kind == "value_error":
         return str(detail["ctx"]["error"])
-    message = detail["msg"].replace("Input should be", "must be")
+    message = _SHOULD.sub("must ", detail["msg"]).partition(" after validation")[0]
     return message.partition(",")[0] if kind.endswith("_parsing") else message
 
 
