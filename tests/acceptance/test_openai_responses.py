@@ -7,6 +7,7 @@ from uuid import UUID
 import openai
 import pytest
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
 from tests.support.openai import openai_to, order
 from tests.support.server import Deployment
@@ -24,6 +25,12 @@ TOLD_WHOLE = [
     "response.output_item.done",
     "response.completed",
 ]
+
+
+class Counted(BaseModel):
+    """What a model is to answer."""
+
+    n: int
 
 
 @pytest.fixture
@@ -310,6 +317,54 @@ async def test_instructions_and_parts_reach_the_graph(
     assert [message["type"] for message in state["values"]["messages"]] == [
         *("system", "human", "ai")
     ]
+
+
+async def test_what_a_model_has_said_and_called_at_once_is_one_message(
+    client: AsyncOpenAI, deployment: Deployment
+) -> None:
+    """Two calls at once, as a client repeats them that keeps the conversation itself."""
+
+    def call(call_id: str) -> Any:
+        return {"type": "function_call", "call_id": call_id, "name": "look", "arguments": "{}"}
+
+    def result(call_id: str) -> Any:
+        return {"type": "function_call_output", "call_id": call_id, "output": "seen"}
+
+    said: Any = {"type": "message", "role": "assistant", "content": "Let us see"}
+    items = [*(said, call("a"), call("b"), result("a"), result("b")), call("c"), result("c")]
+    response = await client.responses.create(model="chat", input=items)
+    assert response.conversation is not None
+    thread_id = response.conversation.id.removeprefix("conv_")
+    state: Any = await deployment.client.threads.get_state(thread_id)
+    kept = [
+        (message["type"], [each["id"] for each in message.get("tool_calls", ())])
+        for message in state["values"]["messages"]
+    ]
+    assert kept[:-1] == [
+        ("ai", ["a", "b"]),
+        ("tool", []),
+        ("tool", []),
+        ("ai", ["c"]),
+        ("tool", []),
+    ]
+
+
+async def test_the_clients_helpers_understand_what_is_said(client: AsyncOpenAI) -> None:
+    question, parsed = order(say='{"n": 5}'), Counted(n=5)
+    response = await client.responses.parse(model="speaker", input=[question], text_format=Counted)
+    assert response.output_parsed == parsed
+    async with client.responses.stream(
+        model="speaker", input=[question], text_format=Counted
+    ) as stream:
+        assert (await stream.get_final_response()).output_parsed == parsed
+    async with client.responses.stream(
+        response_id=response.id, text_format=Counted, starting_after=4
+    ) as resumed:
+        assert (await resumed.get_final_response()).output_parsed == parsed
+    completion = await client.chat.completions.parse(
+        model="speaker", messages=[question], response_format=Counted
+    )
+    assert completion.choices[0].message.parsed == parsed
 
 
 async def test_a_deleted_response_is_gone(client: AsyncOpenAI) -> None:

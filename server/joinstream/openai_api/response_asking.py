@@ -1,6 +1,5 @@
 """Requests for responses as runs: on which thread, from where, and what the graph is given."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -117,7 +116,7 @@ def _run_request(body: ResponseRequest) -> RunRequest:
     }
     return RunRequest(
         assistant=body.model,
-        input={"messages": given_messages(run_id, list(_messages(body)))},
+        input={"messages": given_messages(run_id, _messages(body))},
         metadata={**body.metadata, ABOUT: about},
         stream_mode=STREAM_MODES,
         resumable=body.background,
@@ -126,18 +125,25 @@ def _run_request(body: ResponseRequest) -> RunRequest:
     )
 
 
-def _messages(body: ResponseRequest) -> Iterator[dict[str, Any]]:
+def _messages(body: ResponseRequest) -> list[dict[str, Any]]:
+    """What a model has said and called at once is one message: models take nothing between a call
+    and its result."""
+    messages: list[dict[str, Any]] = []
     if body.instructions is not None:
-        yield {"role": "system", "content": body.instructions}
+        messages.append({"role": "system", "content": body.instructions})
     for item in body.input:
         match item.type:
             case "message":
-                yield {"role": item.role, "content": _content(item.content)}
+                messages.append({"role": item.role, "content": _content(item.content)})
             case "function_call":
-                yield {"role": "assistant", "content": "", "tool_calls": [_call(item)]}
+                if not messages or messages[-1]["role"] != "assistant":
+                    messages.append({"role": "assistant", "content": ""})
+                messages[-1].setdefault("tool_calls", []).append(_call(item))
             case "function_call_output":
                 output = _content(item.output)
-                yield {"role": "tool", "content": output, "tool_call_id": item.call_id}
+                call_id = item.call_id
+                messages.append({"role": "tool", "content": output, "tool_call_id": call_id})
+    return messages
 
 
 def _call(item: InputItem) -> dict[str, Any]:
@@ -157,7 +163,8 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
         case {"type": "input_text" | "output_text", "text": text}:
             return {"type": "text", "text": text}
         case {"type": "input_image", "image_url": str(url)}:
-            return {"type": "image_url", "image_url": {"url": url}}
+            detail = {"detail": part["detail"]} if part.get("detail") else {}
+            return {"type": "image_url", "image_url": {"url": url, **detail}}
     return part
 
 
