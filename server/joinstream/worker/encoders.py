@@ -8,6 +8,7 @@ from joinstream.event_streaming.unfinished import UnfinishedMessages
 from joinstream.ports.runs import Ending
 from joinstream.streams.publisher import RunPublisher
 from joinstream.worker.event_encoder import EventEncoder
+from joinstream.worker.graph_call import GraphCall
 from joinstream.worker.protocol_encoder import ProtocolEncoder
 
 
@@ -20,7 +21,8 @@ class Encoder(Protocol):
     far.
     """
 
-    source: Callable[..., AsyncIterator[Any]]
+    @property
+    def source(self) -> Callable[[GraphCall], AsyncIterator[Any]]: ...
 
     @property
     def output(self) -> Any: ...

@@ -40,7 +40,7 @@ from joinstream.streams.publisher import RunPublisher
 from joinstream.worker import ending
 from joinstream.worker.active_run import ActiveRun
 from joinstream.worker.encoders import encoder_of, is_event_streaming
-from joinstream.worker.graph_call import graph_input, run_config, run_context
+from joinstream.worker.graph_call import GraphCall, graph_input, run_config
 from joinstream.worker.left_behind import left_behind
 
 log = structlog.get_logger(__name__)
@@ -191,14 +191,9 @@ class _Execution:
             context=kwargs["context"],
             checkpointer=saver,
         ) as graph:
-            async for event in self._encoder.source(
-                graph,
-                graph_input(kwargs, resuming=resuming),
-                config,
-                kwargs,
-                run_context(graph, kwargs),
-                durable=saver is not None,
-            ):
+            given = graph_input(kwargs, resuming=resuming)
+            call = GraphCall(graph, given, config, kwargs, durable=saver is not None)
+            async for event in self._encoder.source(call):
                 self._encoder.encode(event)
                 if self._publisher.is_full:
                     await self._publisher.wait_for_room()

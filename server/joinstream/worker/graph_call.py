@@ -1,7 +1,7 @@
 """From a run's stored kwargs to the arguments of a graph call."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 import langgraph.version
@@ -18,6 +18,31 @@ from joinstream.domain.run_request import CHECKPOINT_KEYS
 
 STRICT_RESUME = "__pregel_strict_resume"
 """The key by which LangGraph, from 1.2.20 on, is told to refuse answers that nobody waits for."""
+
+
+Graph = Pregel[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphCall:
+    """One execution of a graph. `durable` says that its steps are checkpointed."""
+
+    graph: Graph
+    input: Any
+    config: RunnableConfig
+    kwargs: RunKwargs
+    durable: bool
+
+    def arguments(self) -> dict[str, Any]:
+        """What a graph takes besides, in whichever way it is called."""
+        arguments: dict[str, Any] = {
+            "context": run_context(self.graph, self.kwargs),
+            "interrupt_before": self.kwargs["interrupt_before"],
+            "interrupt_after": self.kwargs["interrupt_after"],
+        }
+        if self.durable:
+            arguments["durability"] = self.kwargs["durability"]
+        return arguments
 
 
 def graph_input(kwargs: RunKwargs, *, resuming: bool) -> Any:
@@ -76,7 +101,7 @@ def run_config(
     return config
 
 
-def run_context(graph: Pregel[Any, Any, Any, Any], kwargs: RunKwargs) -> dict[str, Any] | None:
+def run_context(graph: Graph, kwargs: RunKwargs) -> dict[str, Any] | None:
     """The static context: what was sent, without keys the graph's context schema does not know.
 
     A client may send `config.configurable` instead, as before LangGraph 0.6; it is the same thing.

@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.pregel import Pregel
 from langgraph.types import StreamMode as GraphStreamMode
 
-from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.stream_modes import StreamMode
+from joinstream.worker.graph_call import GraphCall
 
 
 class GraphEvent(NamedTuple):
@@ -25,31 +23,16 @@ def graph_modes(asked: Iterable[StreamMode]) -> list[GraphStreamMode]:
     return cast("list[GraphStreamMode]", sorted(modes | {"values"}))
 
 
-async def stream_graph(
-    graph: Pregel[Any, Any, Any, Any],
-    graph_input: Any,
-    config: RunnableConfig,
-    kwargs: RunKwargs,
-    context: dict[str, Any] | None,
-    *,
-    durable: bool,
-) -> AsyncIterator[GraphEvent]:
+async def stream_graph(call: GraphCall) -> AsyncIterator[GraphEvent]:
     """Execute the graph, yielding every event of the modes asked for, in the graph's order."""
-    arguments: dict[str, Any] = {
-        "context": context,
-        "stream_mode": graph_modes(kwargs["stream_mode"]),
-        "interrupt_before": kwargs["interrupt_before"],
-        "interrupt_after": kwargs["interrupt_after"],
-        "subgraphs": kwargs["subgraphs"],
-    }
-    if durable:
-        arguments["durability"] = kwargs["durability"]
-    if "events" in kwargs["stream_mode"]:
-        events = _langchain_events(
-            graph, graph_input, config, arguments, shows_values="values" in kwargs["stream_mode"]
-        )
+    asked, subgraphs = call.kwargs["stream_mode"], call.kwargs["subgraphs"]
+    modes = graph_modes(asked)
+    arguments = {**call.arguments(), "stream_mode": modes, "subgraphs": subgraphs}
+    if "events" in asked:
+        events = _langchain_events(call, arguments, shows_values="values" in asked)
     else:
-        events = _graph_events(graph.astream(graph_input, config, **arguments), kwargs["subgraphs"])
+        chunks = call.graph.astream(call.input, call.config, **arguments)
+        events = _graph_events(chunks, subgraphs)
     async for event in events:
         yield event
 
@@ -64,19 +47,15 @@ def _event(chunk: Sequence[Any], subgraphs: bool) -> GraphEvent:
 
 
 async def _langchain_events(
-    graph: Pregel[Any, Any, Any, Any],
-    graph_input: Any,
-    config: RunnableConfig,
-    arguments: dict[str, Any],
-    *,
-    shows_values: bool,
+    call: GraphCall, arguments: dict[str, Any], *, shows_values: bool
 ) -> AsyncIterator[GraphEvent]:
     """astream_events, in which the graph's own stream modes travel as chunks of the root run.
 
     Values that nobody asked for are yielded as such, for the run's output, but not as events.
     """
-    root = str(config["run_id"])
-    async for event in graph.astream_events(graph_input, config, version="v2", **arguments):
+    root = str(call.config["run_id"])
+    everything = call.graph.astream_events(call.input, call.config, version="v2", **arguments)
+    async for event in everything:
         if event["event"] == "on_chain_stream" and event["run_id"] == root:
             produced = _event(event["data"]["chunk"], arguments["subgraphs"])
             yield produced

@@ -4,11 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from langchain_core._api import suppress_langchain_beta_warning
-from langchain_core.runnables import RunnableConfig
-from langgraph.pregel import Pregel
 from langgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
 
-from joinstream.domain.kwargs import RunKwargs
+from joinstream.worker.graph_call import GraphCall
 
 TASKS = "joinstream.tasks"
 """The method of the events that have a task's namespace and its payload as their data."""
@@ -35,26 +33,15 @@ class _EverythingElse(StreamTransformer):
         return True
 
 
-async def protocol_events(
-    graph: Pregel[Any, Any, Any, Any],
-    graph_input: Any,
-    config: RunnableConfig,
-    kwargs: RunKwargs,
-    context: dict[str, Any] | None,
-    *,
-    durable: bool,
-) -> AsyncIterator[ProtocolEvent]:
+async def protocol_events(call: GraphCall) -> AsyncIterator[ProtocolEvent]:
     """Execute the graph, yielding all of its events, subgraphs included, in the graph's order."""
-    arguments: dict[str, Any] = {
-        "context": context,
-        "interrupt_before": kwargs["interrupt_before"],
-        "interrupt_after": kwargs["interrupt_after"],
-    }
-    if durable:
-        arguments["durability"] = kwargs["durability"]
     with suppress_langchain_beta_warning():
-        run = await graph.astream_events(
-            graph_input, config, version="v3", transformers=[_EverythingElse], **arguments
+        run = await call.graph.astream_events(
+            call.input,
+            call.config,
+            version="v3",
+            transformers=[_EverythingElse],
+            **call.arguments(),
         )
     async with run:
         async for event in run:
