@@ -183,6 +183,8 @@ async def test_a_batch_that_is_empty_or_wrong_creates_nothing(deployment: Deploy
     for batch in batches:
         response = await deployment.http.post("/runs/batch", json=batch)
         assert response.status_code == 422
+        if batch == half_good:
+            assert response.json()["detail"].startswith("[1]: assistant_id: 'nowhere' is neither")
 
 
 async def test_a_webhook_is_accepted_and_shown(deployment: Deployment) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.errors import BadRequestError, ConflictError, NotFoundError
+from structlog.testing import capture_logs
 
 from tests.support.api import TEST_GRAPHS, Api, running_api
 
@@ -268,6 +269,20 @@ async def test_a_failed_update_changes_nothing(api: Api) -> None:
         await api.client.threads.update_state(thread_id, {"count": "one"}, as_node="step")
     assert await api.client.threads.get(thread_id) == before
     assert len(await api.client.threads.get_history(thread_id)) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "node", "traced"), [("one", "step", True), (1, "no such node", False)]
+)
+async def test_the_log_has_a_traceback_of_what_a_graph_raised_and_of_no_mistake_of_a_client(
+    api: Api, count: Any, node: str, traced: bool
+) -> None:
+    thread_id = await make_thread(api, "counter")
+    await count_to(api, thread_id, 1)
+    with capture_logs() as logs, pytest.raises(BadRequestError, match="does not take"):
+        await api.client.threads.update_state(thread_id, {"count": count}, as_node=node)
+    (refused,) = [line for line in logs if line["event"] == "state request refused"]
+    assert (refused["exc_info"] is not None) == traced
 
 
 async def test_a_thread_of_no_graph_cannot_be_updated(api: Api) -> None:

@@ -164,10 +164,14 @@ async def test_nobody_is_unauthorized(returned: Any) -> None:
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 
 
+NUMBER: Any = {"retry-after": 5}
+"""What type checkers refuse, and handlers send all the same."""
+
 REFUSALS = [
     (Auth.exceptions.HTTPException(), 401, "Unauthorized"),
     (Auth.exceptions.HTTPException(status_code=403, detail="no"), 403, "no"),
     (Auth.exceptions.HTTPException(status_code=418, detail="teapot"), 418, "teapot"),
+    (Auth.exceptions.HTTPException(status_code=429, headers=NUMBER), 429, "Too Many Requests"),
     (HTTPException(status_code=402, detail="pay"), 402, "pay"),
     (AuthenticationError("expired"), 403, "expired"),
 ]

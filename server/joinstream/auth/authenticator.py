@@ -85,8 +85,10 @@ class HandlerAuthenticator:
 
 
 def checked(refusal: AuthRefusal, handler: str) -> AuthRefusal | AuthFailed:
-    """The refusal itself, when its status is one of an error."""
+    """The refusal itself, when its status is one of an error; its headers are text."""
     if 400 <= refusal.status_code <= 599:
+        if refusal.headers is not None:
+            refusal.headers = {name: str(value) for name, value in refusal.headers.items()}
         return refusal
     return AuthFailed(f"The {handler} handler refused with status {refusal.status_code}.")
 

@@ -120,7 +120,12 @@ async def wait_for_run(request: Request, body: RunCreate, query: RunOptionsQuery
 async def create_runs(request: Request, body: RunBatch) -> Response:
     creation = services(request).run_creation
     asked = [each.request() for each in body.root]
-    new = [await creation.prepare(None, each, for_graphs(request)) for each in asked]
+    new = []
+    for position, each in enumerate(asked):
+        try:
+            new.append(await creation.prepare(None, each, for_graphs(request)))
+        except (BadRequest, NotFound, Unprocessable) as error:
+            raise type(error)(f"[{position}]: {error.detail}") from None
     created = await creation.create_together(new, run_key(request, *asked))
     return json_response([run_as_json(run) for run in created])
 

@@ -57,6 +57,8 @@ _FAULTS_OF_AN_UPDATE = (
 )
 """What LangGraph, or a graph's reducers, raise on values that do not fit."""
 
+_MISTAKES_OF_CLIENTS = (InvalidUpdateError, EmptyInputError)
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
@@ -233,8 +235,10 @@ def _as_bad_request(*kinds: type[Exception]) -> Iterator[None]:
     except RequestError:
         raise
     except kinds as error:
-        log.warning("state request refused", exc_info=error)
         failure = failure_of(error)
+        # of a client's mistake, where in the graph it came up is of no interest
+        where = None if isinstance(error, _MISTAKES_OF_CLIENTS) else error
+        log.warning("state request refused", reason=failure["error"], exc_info=where)
         raise BadRequest(
             f"The graph does not take this: {failure['error']}: {failure['message']}"
         ) from error
