@@ -155,6 +155,15 @@ async def test_a_text_is_an_identity() -> None:
     assert (seen["user"]["identity"], seen["permissions"]) == ("ann", [])
 
 
+@pytest.mark.parametrize("returned", [{"identity": "é" * 500, "permissions": None}, (None, "ann")])
+async def test_no_permissions_are_none(returned: Any) -> None:
+    async def handler() -> Any:
+        return returned
+
+    seen = (await post(handler)).json()
+    assert seen["permissions"] == seen["scopes"] == seen["user"]["permissions"] == []
+
+
 @pytest.mark.parametrize("returned", [None, {"identity": "ann", "is_authenticated": False}])
 async def test_nobody_is_unauthorized(returned: Any) -> None:
     async def handler() -> Any:
@@ -207,6 +216,7 @@ async def test_a_refusal_may_send_headers() -> None:
         42,
         {"name": "ann"},
         {"identity": ""},
+        {"identity": "é" * 501},
     ],
     ids=repr,
 )

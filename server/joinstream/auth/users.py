@@ -11,6 +11,9 @@ from joinstream.errors import AuthFailed, Unauthorized
 
 STUDIO_IDENTITY = "langgraph-studio-user"
 
+MOST_BYTES_OF_AN_IDENTITY = 1000
+"""Runs are looked up by who created them, and an index has no room for much longer texts."""
+
 
 class ReturnedUser(AuthUser):
     """A user that the handler returned as an object; handlers reach its methods too."""
@@ -32,7 +35,7 @@ def caller_of(returned: Any) -> Caller:
     if isinstance(returned, tuple | list) and len(returned) == 2:
         permissions, user = returned
         record = _record(user)
-        return _caller(record, permissions)
+        return _caller(record, permissions or ())
     record = _record(returned)
     return _caller(record, record.permissions)
 
@@ -74,9 +77,16 @@ def _record(user: Any) -> AuthUser:
             "The authenticate handler must return a text, or a user with an `identity` that is "
             f"text; it returned {type(user).__name__}."
         )
+    if len(record.identity.encode("utf-8", "replace")) > MOST_BYTES_OF_AN_IDENTITY:
+        raise AuthFailed(
+            "The authenticate handler returned an identity of more than "
+            f"{MOST_BYTES_OF_AN_IDENTITY} bytes. Return something shorter, "
+            "for example the subject of a token, not the token."
+        )
     record.setdefault("display_name", record.identity)
     record.setdefault("is_authenticated", True)
-    record.setdefault("permissions", [])
+    if record.get("permissions") is None:
+        record["permissions"] = []
     return record
 
 
