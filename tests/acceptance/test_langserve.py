@@ -1,16 +1,18 @@
 """/langserve by LangServe's own client, unless it says otherwise: `invoke`, `batch`, `stream`."""
 
 import asyncio
+import json
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages.ai import add_ai_message_chunks
 
 from graphs.chat import graph as chat
 from graphs.progress import graph as progress
-from tests.support.langserve import all_of, remote
+from tests.support.langserve import all_of, packed, remote
 from tests.support.server import Deployment
 
 HELLO: Any = {"messages": [{"type": "human", "content": "good morning"}]}
@@ -30,6 +32,14 @@ async def test_invoke_gives_the_final_values_as_objects(deployment: Deployment) 
         assert texts(values) == ["good morning", "You said: good morning"]
         assert [type(message) for message in values["messages"]] == [HumanMessage, AIMessage]
         assert texts(await asyncio.to_thread(graph.invoke, HELLO)) == texts(values)
+
+
+async def test_messages_put_together_from_a_stream_can_be_sent_back(embedded: Deployment) -> None:
+    async with remote(embedded.http, "chat") as graph:
+        chunks = [chunk async for chunk, _ in graph.astream(HELLO, stream_mode="messages")]
+        said = add_ai_message_chunks(*chunks)
+        values = await graph.ainvoke({"messages": [*HELLO["messages"], said]})
+    assert texts(values) == ["good morning", said.text, "You said: good morning"]
 
 
 async def test_an_assistant_can_be_called_like_its_graph(deployment: Deployment) -> None:
@@ -177,6 +187,20 @@ async def test_a_batch_fails_with_its_first_failure(deployment: Deployment) -> N
     async with remote(deployment.http, "faulty") as graph:
         with pytest.raises(httpx.HTTPStatusError, match=r"inputs\[1\]: ValueError: told to fail"):
             await graph.abatch(inputs)
+
+
+async def test_a_config_may_stand_in_the_path(embedded: Deployment) -> None:
+    config = {"configurable": {"language": "en", "tone": "dry"}, "tags": ["path"]}
+    body = {"input": {"text": "hi"}, "config": {"configurable": {"tone": "warm"}}}
+    answer = await embedded.http.post(
+        f"/langserve/echo/c/{packed(json.dumps(config))}/invoke", json=body
+    )
+    run = (await embedded.http.get(answer.headers["content-location"])).json()
+    used = run["kwargs"]["config"]
+    assert used["configurable"].items() >= {"language": "en", "tone": "warm"}.items()
+    assert used["tags"] == ["path"]
+    refused = await embedded.http.post("/langserve/echo/c/nonsense/invoke", json=body)
+    assert (refused.status_code, "config_hash" in refused.text) == (422, True)
 
 
 @pytest.mark.parametrize("name", ["chat", "joke"])

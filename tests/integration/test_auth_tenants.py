@@ -198,6 +198,13 @@ CELLS: dict[str, Cell] = {
     "POST /langserve/{graph}/stream": Cell(200, 404, called),
     "POST /langserve/{graph}/stream_events": Cell(200, 404, called),
     "POST /langserve/{graph}/stream_log": Cell(200, 404, called),
+    "POST /langserve/{graph}/c/{config_hash}/invoke": Cell(200, 404, called),
+    "POST /langserve/{graph}/c/{config_hash}/batch": Cell(
+        200, 404, lambda things: {"inputs": [called(things)["input"]]}
+    ),
+    "POST /langserve/{graph}/c/{config_hash}/stream": Cell(200, 404, called),
+    "POST /langserve/{graph}/c/{config_hash}/stream_events": Cell(200, 404, called),
+    "POST /langserve/{graph}/c/{config_hash}/stream_log": Cell(200, 404, called),
     "GET /langserve/{graph}/input_schema": Cell(200, 404),
     "GET /langserve/{graph}/output_schema": Cell(200, 404),
     "GET /langserve/{graph}/config_schema": Cell(200, 404),
@@ -272,7 +279,7 @@ async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> 
     method, _, path = route.partition(" ")
     for name in (each.name for each in fields(Things)):
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
-    path = path.replace("{namespace}", "any")
+    path = path.replace("{namespace}", "any").replace("{config_hash}", "N4XyA")
     body = cell.body(things) if cell.body else None
     request = api.http.build_request(method, path + cell.query, json=body, headers=headers)
     answer = await api.http.send(request, stream=True)

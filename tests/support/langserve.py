@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 from langserve import RemoteRunnable
+from langserve.lzstring import LZString
 
 Remote = RemoteRunnable[Any, Any]
 
@@ -25,6 +26,11 @@ async def remote(
     finally:
         # its own way is a thread with a loop, whenever it is collected
         await runnable.async_client.aclose()
+
+
+def packed(text: str) -> str:
+    """As LangServe's playground packs configs for links."""
+    return str(LZString.compressToEncodedURIComponent(text))  # type: ignore[no-untyped-call]
 
 
 async def all_of(chunks: AsyncIterator[Any]) -> list[Any]:

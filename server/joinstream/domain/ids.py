@@ -26,10 +26,15 @@ def new_thread_id() -> ThreadId:
 
 def thread_key(name: str) -> ThreadId:
     """A thread's id where threads may be named freely: names that are no UUIDs are hashed."""
+    return ThreadId(UUID(name) if is_uuid(name) else uuid5(_FREE_THREAD_NAMES, name))
+
+
+def is_uuid(text: str) -> bool:
     try:
-        return ThreadId(UUID(name))
+        UUID(text)
     except ValueError:
-        return ThreadId(uuid5(_FREE_THREAD_NAMES, name))
+        return False
+    return True
 
 
 def new_cron_id() -> CronId:

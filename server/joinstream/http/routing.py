@@ -20,6 +20,7 @@ from joinstream.http.schemas.base import Query
 NO_UUIDS = {
     "assistant_id": "The assistant's UUID, or the name of a graph.",
     "namespace": "The subgraph's namespace.",
+    "config_hash": "A config, packed by LangServe's playground.",
     "graph": "The name of a graph, or the UUID of an assistant.",
     "model": "The assistant's UUID, or the name of a graph.",
     "response_id": "The id of a response, as it was answered.",

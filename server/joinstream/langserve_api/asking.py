@@ -1,18 +1,19 @@
 """Calls as runs: which graph is meant, what it is given, and where."""
 
 from typing import Any
-from uuid import UUID
 
 from starlette.requests import Request
 
 from joinstream.domain.assistants import Assistant
-from joinstream.domain.ids import ThreadId, thread_key
+from joinstream.domain.ids import ThreadId
 from joinstream.domain.run_record import NewRun
 from joinstream.domain.run_request import CHECKPOINT_KEYS, RunRequest
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.errors import NotFound, Unprocessable
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.services import services
+from joinstream.langserve_api.inputs import graph_input
+from joinstream.langserve_api.path_config import with_path_config
 from joinstream.langserve_api.schemas import CallKwargs
 
 _OF_A_CALLING_GRAPH = "__pregel_"
@@ -38,11 +39,12 @@ async def prepared(
     modes: tuple[StreamMode, ...] = (),
 ) -> NewRun:
     """The run of one call. Raises what preparing a run raises."""
+    config = with_path_config(request, config)
     configurable = _without_callers(config.get("configurable") or {})
     thread_id = _thread_of(request, configurable.pop("thread_id", None))
     asked = RunRequest(
         assistant=str(assistant.assistant_id),
-        input=call_input,
+        input=graph_input(call_input),
         config={**config, "configurable": configurable},  # type: ignore[typeddict-item]  # checked
         context=kwargs.context,
         stream_mode=modes or ("values",),
@@ -68,25 +70,9 @@ def _without_callers(configurable: dict[str, Any]) -> dict[str, Any]:
 
 
 def _thread_of(request: Request, name: Any) -> ThreadId | None:
-    """A thread by its UUID or by any other name, which is that of a thread of the caller's own.
-
-    Without auth a name stands for the thread that an import made of it, if one did.
-
-    Raises Unprocessable.
-    """
+    """Raises Unprocessable for what names no thread."""
     if name is None:
         return None
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str | int) or name == "":
         raise Unprocessable("config.configurable.thread_id: must be a text that is not empty.")
-    caller = services(request).run_creation.access.caller
-    if caller is None or _is_uuid(name):
-        return thread_key(name)
-    return thread_key(f"{caller.record.identity}\n{name}")
-
-
-def _is_uuid(name: str) -> bool:
-    try:
-        UUID(name)
-    except ValueError:
-        return False
-    return True
+    return services(request).run_creation.thread_named(str(name))

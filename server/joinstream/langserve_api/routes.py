@@ -1,12 +1,13 @@
 """The routes of LangServe."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.routing import Route
 
 from joinstream.errors import BadRequest, Conflict, GraphUnusable, NotFound, TooManyRequests
 from joinstream.http.headers import CONTENT_LOCATION
-from joinstream.http.routing import operation, operation_with_body
+from joinstream.http.routing import ApiRoute, BodyHandler, operation, operation_with_body
 from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.langserve_api.batching import batch
 from joinstream.langserve_api.describing import config_schema, input_schema, output_schema
@@ -23,81 +24,67 @@ from joinstream.langserve_api.streaming import stream, stream_events, stream_log
 _CANNOT_BE_CALLED = (BadRequest, NotFound, Conflict, GraphUnusable, TooManyRequests)
 _EVENT_STREAM = "text/event-stream"
 
-routes: list[Route] = [
-    operation_with_body(
+_GRAPH = "/langserve/{graph}"
+_GRAPH_WITH_CONFIG = "/langserve/{graph}/c/{config_hash}"
+
+_STREAMS: tuple[tuple[str, BodyHandler[Any], type[CallRequest], str], ...] = (
+    ("stream", stream, CallRequest, "stream what it yields"),
+    ("stream_events", stream_events, SelectiveRequest, "stream the events of its parts"),
+    ("stream_log", stream_log, SelectiveRequest, "stream patches of a log of its parts"),
+)
+_SCHEMAS = (
+    ("input_schema", input_schema, "a graph's input"),
+    ("output_schema", output_schema, "a graph's output"),
+    ("config_schema", config_schema, "a config that a call may have"),
+)
+
+
+def _calls(graph: str, which: str) -> Iterator[ApiRoute]:
+    yield operation_with_body(
         "POST",
-        "/langserve/{graph}/invoke",
+        f"{graph}/invoke",
         invoke,
         body=CallRequest,
         returns=InvokeOut,
         gives=(CONTENT_LOCATION,),
         raises=_CANNOT_BE_CALLED,
-        summary="Call a graph and wait for its output",
-    ),
-    operation_with_body(
+        summary=f"Call a graph{which} and wait for its output",
+    )
+    yield operation_with_body(
         "POST",
-        "/langserve/{graph}/batch",
+        f"{graph}/batch",
         batch,
         body=BatchRequest,
         returns=BatchOut,
         raises=_CANNOT_BE_CALLED,
-        summary="Call a graph several times and wait for all outputs",
-    ),
-    operation_with_body(
-        "POST",
-        "/langserve/{graph}/stream",
-        stream,
-        body=CallRequest,
-        returns=ServerSentEvent,
-        content=_EVENT_STREAM,
-        gives=(CONTENT_LOCATION,),
-        raises=_CANNOT_BE_CALLED,
-        summary="Call a graph and stream what it yields",
-    ),
-    operation_with_body(
-        "POST",
-        "/langserve/{graph}/stream_events",
-        stream_events,
-        body=SelectiveRequest,
-        returns=ServerSentEvent,
-        content=_EVENT_STREAM,
-        gives=(CONTENT_LOCATION,),
-        raises=_CANNOT_BE_CALLED,
-        summary="Call a graph and stream the events of its parts",
-    ),
-    operation_with_body(
-        "POST",
-        "/langserve/{graph}/stream_log",
-        stream_log,
-        body=SelectiveRequest,
-        returns=ServerSentEvent,
-        content=_EVENT_STREAM,
-        gives=(CONTENT_LOCATION,),
-        raises=_CANNOT_BE_CALLED,
-        summary="Call a graph and stream patches of a log of its parts",
-    ),
-    operation(
-        "GET",
-        "/langserve/{graph}/input_schema",
-        input_schema,
-        returns=dict[str, Any],
-        raises=(GraphUnusable,),
-        summary="Get the JSON schema of a graph's input",
-    ),
-    operation(
-        "GET",
-        "/langserve/{graph}/output_schema",
-        output_schema,
-        returns=dict[str, Any],
-        raises=(GraphUnusable,),
-        summary="Get the JSON schema of a graph's output",
-    ),
-    operation(
-        "GET",
-        "/langserve/{graph}/config_schema",
-        config_schema,
-        returns=dict[str, Any],
-        raises=(GraphUnusable,),
-        summary="Get the JSON schema of a config that a call may have",
+        summary=f"Call a graph{which} several times and wait for all outputs",
+    )
+    for name, handler, body, purpose in _STREAMS:
+        yield operation_with_body(
+            "POST",
+            f"{graph}/{name}",
+            handler,
+            body=body,
+            returns=ServerSentEvent,
+            content=_EVENT_STREAM,
+            gives=(CONTENT_LOCATION,),
+            raises=_CANNOT_BE_CALLED,
+            summary=f"Call a graph{which} and {purpose}",
+        )
+
+
+routes: list[Route] = [
+    *_calls(_GRAPH, ""),
+    *_calls(_GRAPH_WITH_CONFIG, " with a config in the path"),
+    *(
+        operation(
+            "GET",
+            f"{_GRAPH}/{name}",
+            handler,
+            returns=dict[str, Any],
+            raises=(GraphUnusable,),
+            summary=f"Get the JSON schema of {what}",
+        )
+        for name, handler, what in _SCHEMAS
     ),
 ]

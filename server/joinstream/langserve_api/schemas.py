@@ -14,6 +14,9 @@ from joinstream.langserve_api.selection import Selection
 UNASKED_RECURSION_LIMIT = 25
 """What LangServe's clients send when nobody has set a limit."""
 
+MOST_CALLS = 10_000
+"""In one batch."""
+
 _IN_PYTHON = {
     "interruptAfter": "interrupt_after",
     "interruptBefore": "interrupt_before",
@@ -43,6 +46,12 @@ CallConfig = Annotated[Config, BeforeValidator(_as_asked)]
 
 ChunkMode = Literal["values", "updates", "messages", "custom", "debug", "tasks", "checkpoints"]
 """The stream modes of LangGraph, by its own names."""
+
+
+class PathConfig(Body):
+    """A config that was packed into a path."""
+
+    config: CallConfig
 
 
 class CallKwargs(Body):
@@ -94,7 +103,7 @@ class SelectiveRequest(CallRequest):  # type: ignore[no-redef]  # as above
 class BatchRequest(Body):  # type: ignore[no-redef]  # as above
     """Several calls, with a config for all of them or one for each."""
 
-    inputs: list[Any]
+    inputs: Annotated[list[Any], Field(max_length=MOST_CALLS)]
     config: CallConfig | list[CallConfig] = Field(default_factory=dict)
     arguments: CallKwargs | list[CallKwargs] = Field(default=CallKwargs(), alias="kwargs")
 

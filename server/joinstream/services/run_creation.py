@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from joinstream.domain.access import metadata_of
 from joinstream.domain.assistants import Assistant
-from joinstream.domain.ids import ThreadId, new_run_id, new_thread_id
+from joinstream.domain.ids import ThreadId, is_uuid, new_run_id, new_thread_id, thread_key
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.run_request import (
     RunRequest,
@@ -70,6 +70,16 @@ class RunCreation:
     access: Access
     webhook_urls: UrlPolicy | None
     local_worker: LocalWorker | None = None
+
+    def thread_named(self, name: str) -> ThreadId:
+        """The thread that a name, which need not be a UUID, means to the caller.
+
+        Without auth, it is the one that an import has made of that name, if there is one.
+        """
+        caller = self.access.caller
+        if caller is None or is_uuid(name):
+            return thread_key(name)
+        return thread_key(f"{caller.record.identity}\n{name}")
 
     async def prepare(
         self,
