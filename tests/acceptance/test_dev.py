@@ -253,6 +253,11 @@ def test_a_misspelt_setting_is_one_line(project: Path) -> None:
     assert line.endswith("did you mean JOINSTREAM_LEASE_SECONDS?")
 
 
+def test_keys_that_cannot_be_are_one_line_though_postgres_runs_already(project: Path) -> None:
+    line = refusal("dev", "--no-reload", "--port", "0", folder=project, JOINSTREAM_API_KEYS="ann:")
+    assert line == "JOINSTREAM_API_KEYS has an item without a name or a key."
+
+
 def test_the_port_may_come_from_the_environment(project: Path) -> None:
     with running("dev", "--no-reload", folder=project, environment={"PORT": "0"}) as server:
         server.wait_until_ready()

@@ -83,7 +83,7 @@ class _DevServer:
                 self._prepared,
                 self._listener,
                 on_ready=self._say_ready,
-                until=signals.requested.wait(),
+                until=signals.requested.wait,
             )
         finally:
             giving_up.cancel()

@@ -41,7 +41,7 @@ async def _server(config: Path, data_dir: Path | None) -> AsyncIterator[str]:
         listener = listen(HOST, 0)
         ready, left = asyncio.Event(), asyncio.Event()
         serving = asyncio.create_task(
-            serve_together(prepared, listener, on_ready=ready.set, until=left.wait())
+            serve_together(prepared, listener, on_ready=ready.set, until=left.wait)
         )
         await result_unless(serving, ready.wait())
         try:

@@ -26,9 +26,9 @@ async def serve_together(
     listener: socket.socket,
     *,
     on_ready: Callable[[], None],
-    until: Coroutine[Any, Any, object],
+    until: Callable[[], Coroutine[Any, Any, object]],
 ) -> None:
-    """Serve in this loop, with the worker in a thread of its own, until `until` is over.
+    """Serve in this loop, with the worker in a thread of its own, until `until()` is over.
 
     The database is brought to the schema of this release first. Raises StartupError.
     """
@@ -57,7 +57,7 @@ async def serve_together(
                 app, listener, on_ready=on_ready, end_streams=app.state.open_streams.close
             )
             serving = asyncio.create_task(server.run_until_stopped(), name="api")
-            await result_unless(serving, until)
+            await result_unless(serving, until())
         # The worker has drained, and those who listen have been told how their runs ended.
         server.stop()
         await serving
