@@ -1,6 +1,7 @@
 """The event-streaming protocol: runs started by command, and the events of a whole thread."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any, get_args, get_type_hints
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from langchain_protocol import CommandData
 
+from joinstream.services.watched_past import JUST_NOW
 from tests.support.event_streams import (
     ALL,
     assert_known,
@@ -548,3 +550,23 @@ async def test_a_watcher_is_spared_the_past_once_it_is_known(deployment: Deploym
         assert lives == [(second, "running"), (second, "completed")]
     async with watching(deployment.http, thread_id, "values", "lifecycle") as events:
         assert lives_of(await events.to_the_end())[0] == (first, "running")
+
+
+@pytest.mark.parametrize("first", ["completed", "failed"])
+async def test_the_output_is_that_of_the_run_just_started_whatever_was_before(
+    deployment: Deployment, first: str
+) -> None:
+    """As in a chat, whose next turn another process answers, or the same one."""
+    begin = {"verb": "ok" if first == "completed" else "raise"}
+    here, there = deployment.here.client, deployment.there.client
+    async with here.threads.stream(assistant_id="faulty") as thread:
+        await thread.run.start(input=begin)
+        with suppress(RuntimeError):
+            await thread.output
+        thread_id = thread.thread_id
+    await asyncio.sleep(JUST_NOW.total_seconds())
+    async with there.threads.stream(thread_id, assistant_id="faulty") as thread:
+        await thread.run.start(input={"verb": "sleep", "seconds": 0.3})
+        output = await thread.output
+    before = ["before", "fault", "after"] if first == "completed" else ["before"]
+    assert output["trail"] == [*before, "before", "fault", "after"]

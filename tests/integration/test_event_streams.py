@@ -1,7 +1,9 @@
 """A thread's events over a log that has lost its beginning, and over rows whose end nobody told."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,16 +11,31 @@ from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
 from joinstream.domain.events import EventId, Frame, FrameKind
+from joinstream.domain.ids import ThreadId
+from joinstream.encoding import dumps
+from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import seq_of
+from joinstream.event_streaming.timeline import Told
 from joinstream.ports import Retention
+from joinstream.services.thread_events import CaughtUp
+from joinstream.services.watched_past import WatchedPast
 from joinstream.settings.http import CorsConfig
 from joinstream.streams.codec import sse_bytes
 from tests.support.api import TENANTS, Api, running_api
 from tests.support.event_streams import lifecycle_of, lives_of, watching
 from tests.support.postgres import PostgresForTests
 
-AGES = [(1, False, True), (10, False, False), (10, True, True), (40, True, False)]
-"""Seconds since the end, whether the run has made its thread, whether the end is told."""
+AGES = [
+    # created, ended: seconds ago; whether the run has made its thread; how it ended; when that is
+    # told
+    (0.1, 0, False, "success", "now"),
+    (0.1, 0, False, "error", "now"),
+    (20, 1, False, "success", "later"),
+    (20, 10, False, "success", "never"),
+    (20, 10, True, "success", "later"),
+    (50, 40, True, "success", "never"),
+    (50, 40, True, "error", "later"),
+]
 MORE_THAN_A_LOG_HOLDS = 10_500
 EPOCH = 1_763_692_645_001
 
@@ -27,6 +44,7 @@ EPOCH = 1_763_692_645_001
 async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
     uri = await postgres.fresh_database()
     async with running_api(uri, over_tcp=True, heartbeat_seconds=0.2) as running:
+        running.app.state.services.thread_events.past.later_seconds = 0.1
         yield running
     await postgres.drop_database(uri)
 
@@ -123,30 +141,103 @@ async def test_the_end_of_a_run_that_is_gone_is_told_although_another_came_after
     assert lives_of(ends) == [(gone["run_id"], "interrupted"), (gone["run_id"], "failed")]
 
 
-@pytest.mark.parametrize(("seconds", "makes_thread", "told"), AGES)
-async def test_how_old_the_past_is_that_a_watcher_is_told_of(
-    api: Api, seconds: int, makes_thread: bool, told: bool
+async def ended_run(
+    api: Api, thread_id: str, status: str, created: float = 0, ended: float = 0
+) -> str:
+    """A run of long ago, in the log and in the table."""
+    run = await api.client.runs.create(thread_id, "echo", if_not_exists="create")
+    id = EventId(EPOCH, 0)
+    end = sse_bytes("end", dumps({"status": status}), id)
+    frame = Frame(id, None, UUID(run["run_id"]), FrameKind.END, "end", 0, end)
+    await api.backends.bus.events.append(UUID(thread_id), [frame], Retention(60.0))
+    await api.backends.database.execute(
+        "update runs set status = $3, started_at = now(), epoch = $2,"
+        " created_at = now() - make_interval(secs => $4),"
+        " ended_at = now() - make_interval(secs => $5) where run_id = $1",
+        UUID(run["run_id"]),
+        EPOCH,
+        status,
+        float(created),
+        float(ended),
+    )
+    return run["run_id"]
+
+
+@pytest.mark.parametrize(("created", "ended", "makes_thread", "status", "told"), AGES)
+async def test_when_a_watcher_is_told_how_the_last_run_ended(
+    api: Api, created: float, ended: float, makes_thread: bool, status: str, told: str
 ) -> None:
     thread_id = str(uuid4())
     if not makes_thread:
         await api.client.threads.create(thread_id=thread_id)
-    run = await api.client.runs.create(thread_id, "echo", if_not_exists="create")
-    run_id, id = UUID(run["run_id"]), EventId(EPOCH, 0)
-    end = sse_bytes("end", b'{"status": "success"}', id)
-    frame = Frame(id, None, run_id, FrameKind.END, "end", 0, end)
-    await api.backends.bus.events.append(UUID(thread_id), [frame], Retention(60.0))
-    await api.backends.database.execute(
-        "update runs set status = 'success', started_at = now(), epoch = $3,"
-        " ended_at = now() - make_interval(secs => $2) where run_id = $1",
-        run_id,
-        float(seconds),
-        EPOCH,
-    )
-    async with watching(api.http, thread_id, "lifecycle") as events:
-        if told:
-            assert lifecycle_of(await events.next()) == "completed"
+    await ended_run(api, thread_id, status, created, ended)
+    if makes_thread:
+        await api.backends.database.execute(
+            "update threads t set created_at = r.created_at from runs r"
+            " where r.thread_id = t.thread_id and t.thread_id = $1",
+            UUID(thread_id),
+        )
+    events = api.app.state.services.thread_events
+    [run] = await events.runs.search(UUID(thread_id), status=None, limit=1, offset=0)
+    became = "completed" if status == "success" else "failed"
+    last = Told("lifecycle", 1, 0, b"", run_id=run.run_id, became=became)
+    assert await WatchedPast(events.threads).when(run.thread_id, last, run) == told
+    async with watching(api.http, thread_id, "lifecycle") as stream:
+        if told == "never":
+            await stream.heartbeat()
+            await stream.heartbeat()
         else:
-            await events.heartbeat()
+            assert lifecycle_of(await stream.next()) == became
+
+
+async def test_an_end_that_was_to_be_told_later_is_not_when_a_run_has_come(api: Api) -> None:
+    thread_id = str((await api.client.threads.create())["thread_id"])
+    await ended_run(api, thread_id, "error", 20, 10)
+    async with watching(api.http, thread_id, "lifecycle") as events:
+        next_run = await api.client.runs.create(thread_id, "echo")
+        await api.client.runs.cancel(thread_id, next_run["run_id"])
+        assert lives_of([await events.next()]) == [(next_run["run_id"], "interrupted")]
+
+
+async def test_a_run_of_which_the_log_knows_nothing_ends_too(api: Api) -> None:
+    """All of it was dropped, while the log was away."""
+    thread_id = str((await api.client.threads.create())["thread_id"])
+    await ended_run(api, thread_id, "success", 20, 10)
+    lost = await api.client.runs.create(thread_id, "echo")
+    await api.backends.database.execute(
+        "update runs set status = 'success', started_at = now(), ended_at = now(), epoch = $2"
+        " where run_id = $1",
+        UUID(lost["run_id"]),
+        EPOCH + 1,
+    )
+    async with watching(api.http, thread_id, "lifecycle", "values") as events:
+        await events.heartbeat()
+        await api.backends.bus.events.nudge(UUID(thread_id))
+        assert lives_of([await events.next()]) == [(lost["run_id"], "completed")]
+
+
+async def test_who_reads_slowly_is_not_told_of_ends_that_later_runs_made_stale(api: Api) -> None:
+    """A heartbeat between two pages of the log is no sign that its end was reached."""
+    thread_id, run_id = str(uuid4()), uuid4()
+    await write(api, thread_id, 700)
+    id = EventId(EPOCH, 700)
+    end = sse_bytes("end", b'{"status": "success"}', id)
+    frame = Frame(id, EventId(EPOCH, 699), run_id, FrameKind.END, "end", 0, end)
+    begin = EventId(EPOCH + 1, 0)
+    metadata = sse_bytes("metadata", b"{}", begin)
+    next_run = Frame(begin, id, uuid4(), FrameKind.METADATA, "metadata", 0, metadata)
+    await api.backends.bus.events.append(UUID(thread_id), [frame, next_run], Retention(60.0))
+    events = api.app.state.services.thread_events
+    stream = await replace(events, heartbeat_seconds=0.01).open(ThreadId(UUID(thread_id)))
+    told: list[str | None] = []
+    async for item in stream.items_for(ChannelFilter(frozenset({"lifecycle", "custom"}))):
+        if isinstance(item, CaughtUp):
+            break
+        if isinstance(item, list):
+            told += [each.became for each in item]
+            await asyncio.sleep(0.02)  # longer than between two heartbeats
+    await stream.close()
+    assert [became for became in told if became] == ["running", "running"]
 
 
 async def test_who_may_see_but_some_threads_is_let_go_when_the_thread_is_gone(

@@ -33,9 +33,9 @@ anything else (`unfinished.py`); a worker that hands its run back takes it back 
 **Replay.** A new connection gets the log from its start, and then what comes. Of runs before the
 last one it gets everything but how they ended and what they asked: clients take the first such
 event for the end of the run they have just started, and a question that was answered for an open
-one. With `since` nothing is left out. Who only watches `lifecycle` and `input` is spared the past
-when its last run was completed, unless that was just now and is news: Python's client opens such a
-stream before it starts a run. What the log no longer holds after `since` is announced, by an error
+one. With `since` nothing is left out. Who only watches `lifecycle` and `input` is told how the last
+run ended at once, later or never (`services/watched_past.py`): Python's client opens such a stream
+before it starts a run. What the log no longer holds after `since` is announced, by an error
 frame `resume_gap` on a stream, by the answer `resume_gap` to `subscription.reconnect`.
 
 **The end.** A worker announces how a run ended after it has committed it. If it dies in between,

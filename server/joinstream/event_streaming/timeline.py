@@ -20,8 +20,8 @@ _ENDINGS = frozenset({"completed", "failed", "interrupted"})
 
 
 class Told(NamedTuple):
-    """One finished event. `stale`: a later run has made it obsolete. `completes` is the run that it
-    says to be completed.
+    """One finished event. `stale`: a later run has made it obsolete. `became` is what it says has
+    become of a whole run, `run_id`; None when it is about something else.
     """
 
     channel: str
@@ -29,7 +29,8 @@ class Told(NamedTuple):
     depth: int
     body: bytes
     stale: bool = False
-    completes: UUID | None = None
+    run_id: UUID | None = None
+    became: str | None = None
 
     def is_wanted(self, asked: ChannelFilter) -> bool:
         """What is stale is for those alone who come back and know where they were."""
@@ -118,8 +119,7 @@ class Timeline:
             self.ended.discard(frame.run_id)
         if frame.kind is FrameKind.PROTOCOL:
             told = Told(frame.mode, seq_of(frame.id), frame.depth, frame.body)
-            completed = _lifecycle_of_run(told) == "completed"
-            yield told._replace(completes=frame.run_id) if completed else told
+            yield _about_its_run(told, frame.run_id)
         elif run.classic is not None:
             for count, event in enumerate(run.classic.events(frame, now)):
                 if count and event.name is None:
@@ -137,19 +137,18 @@ class Timeline:
 
 def _told(event: Event, id: EventId, run_id: UUID) -> Told:
     told = Told(event.mode, seq_of(id), len(event.namespace), event.written(id))
-    return told._replace(completes=run_id) if _lifecycle_of_run(told) == "completed" else told
+    return _about_its_run(told, run_id)
+
+
+def _about_its_run(told: Told, run_id: UUID) -> Told:
+    if told.depth > 0 or told.channel != "lifecycle":
+        return told
+    became = envelope_of(told.body)["params"]["data"]["event"]
+    return told._replace(run_id=run_id, became=became)
 
 
 def _says_how_it_ended(told: Told) -> bool:
     """Whether it ends a whole run, or asks what the run waits for."""
     if told.channel == "input":
         return event_of(told.body) == "input.requested"
-    return _lifecycle_of_run(told) in _ENDINGS
-
-
-def _lifecycle_of_run(told: Told) -> str | None:
-    """What it says has become of a whole run; None when it is about something else."""
-    if told.depth > 0 or told.channel != "lifecycle":
-        return None
-    event: str = envelope_of(told.body)["params"]["data"]["event"]
-    return event
+    return told.became in _ENDINGS

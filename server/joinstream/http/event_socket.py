@@ -39,7 +39,7 @@ from joinstream.services.thread_commands import CommandRefused
 from joinstream.services.thread_events import CaughtUp, EventStream
 from joinstream.settings import CorsConfig
 from joinstream.streams.codec import data_of
-from joinstream.streams.join import Gap, Heartbeat
+from joinstream.streams.join import Gap
 
 log = structlog.get_logger(__name__)
 
@@ -161,14 +161,14 @@ class EventSocket:
         here = self._here()
         stream = await self._commands.services.thread_events.open(self._commands.thread_id)
         try:
-            async for item in stream.items_for(asked):
+            async for item in stream.items_for(asked, may_wait=False):
                 if isinstance(item, list):
                     for told in item:
                         if here is not None and not comes_after(told.seq, seq_of(here)):
                             yield told.body
                 elif isinstance(item, Gap) and misses(item, asked):
                     yield item
-                elif isinstance(item, CaughtUp | Heartbeat):
+                elif isinstance(item, CaughtUp):
                     return
         finally:
             await stream.close()

@@ -1,10 +1,10 @@
 """Reading a thread's events, of all its runs: from the log's start, and then for good."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +22,8 @@ from joinstream.ports import EventHub, EventLog, Subscription
 from joinstream.ports.access import Access
 from joinstream.ports.runs import RunStore
 from joinstream.ports.threads import ThreadStore
+from joinstream.services.watched_past import WatchedPast, When
 from joinstream.streams.join import Cursor, Gap, Heartbeat, Now, follow
-
-_MOST_NOTES = 10_000
-_PATIENCE = timedelta(seconds=3)
-_PATIENCE_WITH_NEW_THREADS = timedelta(seconds=30)
-"""Who started a run and now opens a stream to see it end does so within this time. Python's client
-does it in this order on threads that its run has made, and the other way round on others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,10 @@ class ThreadEvents:
     hub: EventHub
     access: Access
     heartbeat_seconds: float = 5.0
-    _told_to_watchers: dict[UUID, None] = field(default_factory=dict)
+    past: WatchedPast = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.past = WatchedPast(self.threads)
 
     async def open(self, thread_id: ThreadId, *, from_now: bool = False) -> "EventStream":
         """Follow a thread, which may be one that a first run has yet to create.
@@ -83,14 +81,6 @@ class ThreadEvents:
             if not page.more:
                 return tree.root
             after = page.frames[-1].id
-
-    def notes(self, run_id: UUID) -> bool:
-        """Note that a watcher learns of a run's completion; whether one has before."""
-        known = run_id in self._told_to_watchers
-        self._told_to_watchers[run_id] = None
-        if len(self._told_to_watchers) > _MOST_NOTES:
-            del self._told_to_watchers[next(iter(self._told_to_watchers))]
-        return known
 
     async def top_seq(self, thread_id: ThreadId) -> int:
         """The number of the newest event; 0 when there is none, or nobody can tell."""
@@ -137,43 +127,60 @@ class EventStream:
     async def close(self) -> None:
         await self._stack.aclose()
 
-    async def items_for(self, asked: ChannelFilter) -> AsyncIterator[EventItem]:
+    async def items_for(
+        self, asked: ChannelFilter, *, may_wait: bool = True
+    ) -> AsyncIterator[EventItem]:
         """What a subscription gets of `items`.
 
-        Who only watches how runs go may be about to start one, as Python's client does, and would
-        take the end of the run before for its own. To such a watcher the past is left out when its
-        last run was completed, and that is known or long ago.
+        Who only watches how runs go is told how the last one ended when WatchedPast says so. It
+        says it at once, or never, when nothing `may_wait`.
         """
-        waiting: list[Told] | None = [] if asked.only_watches and asked.since is None else None
+        replayed: list[Told] | None = [] if asked.only_watches and asked.since is None else None
+        kept: list[Told] = []
+        clock, late_at = asyncio.get_running_loop().time, 0.0
         async for item in self.items():
-            if isinstance(item, list) and waiting is not None:
-                waiting += [told for told in item if told.is_wanted(asked)]
+            if isinstance(item, list) and replayed is not None:
+                replayed += [told for told in item if told.is_wanted(asked)]
             elif isinstance(item, list):
-                yield [told for told in item if self.sends(told, asked)]
+                wanted = [told for told in item if self.sends(told, asked)]
+                kept = [] if wanted else kept
+                yield wanted
+            elif isinstance(item, CaughtUp) and replayed is not None:
+                when = await self._when_to_tell(replayed)
+                if when == "now" or (when == "later" and not may_wait):
+                    yield self._noted(replayed)
+                kept = replayed if when == "later" and may_wait else []
+                replayed, late_at = None, clock() + self._parts.past.later_seconds
+                yield item
             else:
-                if isinstance(item, CaughtUp) and waiting is not None:
-                    yield [] if await self._are_past(waiting) else waiting
-                    waiting = None
+                if isinstance(item, Heartbeat) and kept and clock() >= late_at:
+                    kept, late = [], kept
+                    yield [] if await self._another_run_came() else self._noted(late)
                 yield item
 
     def sends(self, told: Told, asked: ChannelFilter) -> bool:
         """Whether a subscription gets what happens now."""
         wanted = told.is_wanted(asked)
-        if wanted and asked.only_watches and told.completes is not None:
-            self._parts.notes(told.completes)
+        if wanted and asked.only_watches:
+            self._parts.past.note(told)
         return wanted
 
-    async def _are_past(self, replayed: Sequence[Told]) -> bool:
-        completed = replayed[-1].completes if replayed else None
-        run = self._last_run
-        if completed is None or self._parts.notes(completed):
-            return completed is not None
-        if run is None or run.ended_at is None:
+    def _noted(self, past: list[Told]) -> list[Told]:
+        for told in past:
+            self._parts.past.note(told)
+        return past
+
+    async def _when_to_tell(self, replayed: Sequence[Told]) -> When:
+        if not replayed or self._last_run is None:
+            return "now"
+        return await self._parts.past.when(self._thread_id, replayed[-1], self._last_run)
+
+    async def _another_run_came(self) -> bool:
+        newest = await self._newest_run()
+        known = self._last_run
+        if newest is None or known is None:
             return False
-        thread = await self._parts.threads.get(self._thread_id, None)
-        made_by_run = thread is not None and thread.created_at == run.created_at
-        age = datetime.now(UTC) - run.ended_at
-        return age > (_PATIENCE_WITH_NEW_THREADS if made_by_run else _PATIENCE)
+        return (newest.run_id, newest.status) != (known.run_id, known.status)
 
     async def items(self) -> AsyncIterator[EventItem]:
         """What happens on the thread, until it is gone for who may see but some threads: the next
@@ -196,17 +203,25 @@ class EventStream:
                 yield list(timeline.read(item.frames, _now()))
             elif isinstance(item, Gap | Heartbeat):
                 yield item
-            if timeline.replays and self._has_caught_up(item):
+            if timeline.replays and await self._has_caught_up(item):
                 yield await self._settle()
                 yield CaughtUp()
             elif isinstance(item, Heartbeat) and self._look_at_runs:
                 yield await self._ends_nobody_announced()
 
-    def _has_caught_up(self, item: object) -> bool:
+    async def _has_caught_up(self, item: object) -> bool:
+        """At the latest when there is nothing more to read: a log may become shorter, or be out of
+        reach.
+        """
         last = self._timeline.last
-        return isinstance(item, Heartbeat) or (
-            last is not None and self.top is not None and last >= self.top
-        )
+        if last is not None and self.top is not None and last >= self.top:
+            return True
+        if not isinstance(item, Heartbeat):
+            return False
+        try:
+            return not (await self._parts.events.read(self._thread_id, last, limit=1)).frames
+        except ConnectionError:
+            return True
 
     async def _is_out_of_sight(self) -> bool:
         """Asked now and then, and whenever something has changed: a time to look at runs too."""
@@ -228,8 +243,8 @@ class EventStream:
         self._last_run = newest
         has_begun_since = timeline.last is not None and newest.epoch > timeline.last.epoch
         told = list(timeline.let_go(stale=has_begun_since or not is_terminal(newest.status)))
-        if not is_terminal(newest.status):
-            self._awaited.add(newest.run_id)
+        if has_begun_since or not is_terminal(newest.status):
+            self._awaited.add(newest.run_id)  # its frames may come, or may have been dropped
         elif newest.started_at is None:
             told += await self._end_of(newest.run_id, newest)
         return told
