@@ -1,12 +1,11 @@
 """The chat in React, which is `useStream` of the official SDK with us."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import new_page
 from tests.support.cutting_proxy import cutting_proxy
+from tests.support.essay_pages import assert_conversation, stop, thread_of
 from tests.support.gates import Essay
 from tests.support.server import Deployment
 from tests.support.waiting import eventually
@@ -31,19 +30,10 @@ async def ask(page: Page, essay: Essay) -> None:
     await expect(page.locator(".progress")).to_have_text("1 of 2 books")
 
 
-async def assert_conversation(page: Page, *texts: str) -> None:
-    """Exactly these messages stand there, in this order."""
-    await expect(page.locator("article p")).to_have_text([text.strip() for text in texts])
-
-
 async def assert_finished(page: Page, essay: Essay, *before: str) -> None:
     essay.let_it_be_finished()
     await expect(page.get_by_role("button", name="Write")).to_be_visible()
     await assert_conversation(page, *before, essay.topic, essay.text)
-
-
-def thread_of(page: Page) -> str:
-    return parse_qs(urlsplit(page.url).query)["thread"][0]
 
 
 async def test_text_appears_word_by_word_and_the_bar_moves(
@@ -84,13 +74,7 @@ async def test_stop_stops_the_run_on_the_server(
     await ask(page, essay)
     so_far = essay.allow_words(4)
     await assert_conversation(page, essay.topic, so_far)
-    async with page.expect_response("**/cancel*") as cancelled:
-        await page.get_by_role("button", name="Stop").click()
-    assert (await cancelled.value).ok
-    [run] = await server.client.runs.list(thread_of(page))
-    await server.client.runs.join(run["thread_id"], run["run_id"])
-    run = await server.client.runs.get(run["thread_id"], run["run_id"])
-    assert run["status"] == "interrupted"
+    await stop(page, server)
     await expect(page.get_by_role("button", name="Write")).to_be_visible()
     await assert_conversation(page, essay.topic, so_far)
 

@@ -3,12 +3,13 @@
 It brings client 1.11.0. What depends on the client's version is tested on the newest one too.
 """
 
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import Page, WebSocket, expect
 
 from tests.support.cutting_proxy import cutting_proxy
+from tests.support.essay_pages import assert_conversation, stop
 from tests.support.gates import Essay
 from tests.support.server import Deployment
 
@@ -32,18 +33,10 @@ async def open_and_ask(page: Page, address: str, api: str, essay: Essay, **query
     await ask(page, essay)
 
 
-async def assert_conversation(page: Page, *texts: str) -> None:
-    await expect(page.locator("article p")).to_have_text([text.strip() for text in texts])
-
-
 async def assert_finished(page: Page, essay: Essay, *before: str) -> None:
     essay.let_it_be_finished()
     await expect(page.locator("output")).to_have_text("over")
     await assert_conversation(page, *before, essay.topic, essay.text)
-
-
-def thread_of(page: Page) -> str:
-    return parse_qs(urlsplit(page.url).query)["thread"][0]
 
 
 async def test_text_appears_word_by_word_and_progress_is_heard(
@@ -86,13 +79,7 @@ async def test_stop_stops_the_run_on_the_server(
 ) -> None:
     await open_and_ask(page, address, str(server.http.base_url), essay)
     await assert_conversation(page, essay.topic, essay.allow_words(4))
-    async with page.expect_response("**/cancel*") as cancelled:
-        await page.get_by_role("button", name="Stop").click()
-    assert (await cancelled.value).ok
-    [run] = await server.client.runs.list(thread_of(page))
-    await server.client.runs.join(run["thread_id"], run["run_id"])
-    run = await server.client.runs.get(run["thread_id"], run["run_id"])
-    assert run["status"] == "interrupted"
+    await stop(page, server)
     await expect(page.locator("output")).to_have_text("over")
 
 

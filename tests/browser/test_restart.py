@@ -11,6 +11,7 @@ from tests.browser import test_chat_page as chat
 from tests.browser import test_newest_hook as hook
 from tests.browser import test_plain_page as plain
 from tests.support.browser import new_page
+from tests.support.essay_pages import assert_conversation
 from tests.support.gates import Essay
 from tests.support.postgres import PostgresForTests
 from tests.support.redis import running_redis
@@ -67,8 +68,8 @@ async def test_pages_outlive_a_restart_of_the_api(
 
         await plain.assert_written(source, by_source.allow_words(3))
         await plain.assert_written(fetch, by_fetch.allow_words(3))
-        await chat.assert_conversation(chatting, in_chat.topic, in_chat.allow_words(3))
-        await hook.assert_conversation(hooked, in_hook.topic, in_hook.allow_words(3))
+        await assert_conversation(chatting, in_chat.topic, in_chat.allow_words(3))
+        await assert_conversation(hooked, in_hook.topic, in_hook.allow_words(3))
 
         await api.stop()
         for essay in essays:
@@ -107,10 +108,10 @@ async def test_pages_outlive_the_death_of_a_worker(
             hooked_of_old, hook_page, api.url, in_old_hook, transport="websocket"
         )
         await plain.assert_written(source, on_plain_page.allow_words(9))
-        await chat.assert_conversation(chatting, in_chat.topic, in_chat.allow_words(9))
-        await hook.assert_conversation(hooked, in_hook.topic, in_hook.allow_words(9))
+        await assert_conversation(chatting, in_chat.topic, in_chat.allow_words(9))
+        await assert_conversation(hooked, in_hook.topic, in_hook.allow_words(9))
         so_far = in_old_hook.allow_words(9)
-        await hook.assert_conversation(hooked_of_old, in_old_hook.topic, so_far)
+        await assert_conversation(hooked_of_old, in_old_hook.topic, so_far)
 
         await worker.kill()
         await worker.start()
@@ -121,4 +122,4 @@ async def test_pages_outlive_the_death_of_a_worker(
         in_old_hook.let_it_be_finished()
         await expect(hooked_of_old.locator("output")).to_have_text("over")
         emptied = ""  # client 1.11.0 has no way to drop it
-        await hook.assert_conversation(hooked_of_old, in_old_hook.topic, in_old_hook.text, emptied)
+        await assert_conversation(hooked_of_old, in_old_hook.topic, in_old_hook.text, emptied)
