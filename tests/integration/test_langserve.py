@@ -65,6 +65,16 @@ async def test_the_servers_stop_ends_a_call_that_waits(api: Api, how: str) -> No
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
+async def test_the_servers_stop_is_no_end_of_a_stream(api: Api) -> None:
+    async with remote(api.http, "faulty") as graph:
+        chunks = graph.astream(FOR_EVER)
+        assert list(await anext(chunks)) == ["before"]
+        api.app.state.open_streams.close()
+        with pytest.raises(httpx.RemoteProtocolError):
+            await anext(chunks)
+    await api.http.post("/runs/cancel", json={"status": "running"})
+
+
 async def test_a_failed_batch_leaves_no_run_behind(api: Api) -> None:
     body = {"inputs": [FOR_EVER, {"verb": "raise"}, FOR_EVER]}
     answer = await api.http.post("/langserve/faulty/batch", json=body)

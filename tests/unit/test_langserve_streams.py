@@ -76,6 +76,13 @@ def test_the_log_of_a_run_that_begins_anew_is_emptied() -> None:
     assert paths(first) == paths(again) == ["", "/logs/n~1a~0me"]
 
 
+def test_a_part_that_fails_has_no_output() -> None:
+    stream = DataStream(RunLog(EventReader(RUN_ID, SHAPE), Selection()))
+    told(stream, BEGINS, event("start", str(RUN_ID)), event("start", "part"))
+    [patch] = told(stream, event("error", "part"))
+    assert patch["ops"][0] == {"op": "add", "path": "/logs/n~1a~0me/final_output", "value": None}
+
+
 def event(phase: str, run_id: str) -> Frame:
     about = {"run_id": run_id, "name": "n/a~me", "tags": [], "metadata": {}, "data": {}}
     return frame(FrameKind.EVENT, "events", {"event": f"on_chain_{phase}", **about})

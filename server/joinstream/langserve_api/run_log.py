@@ -132,6 +132,8 @@ def _streamed(path: str, event: Event) -> Patch:
 
 
 def _output_of(event: Event) -> Any:
+    if phase_of(event) == "error":
+        return None
     output = event["data"].get("output")
     match kind_of(event):
         case "chat_model":
