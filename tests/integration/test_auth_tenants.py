@@ -100,6 +100,10 @@ def called(_: Things) -> dict[str, Any]:
     return {"input": {"messages": [{"role": "user", "content": SECRET}]}}
 
 
+def listing_tools(_: Things) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+
 def continuing_anns_thread(things: Things) -> dict[str, Any]:
     return {"model": "chat", "input": "hi", "previous_response_id": things.response_id}
 
@@ -208,6 +212,7 @@ CELLS: dict[str, Cell] = {
     "GET /langserve/{graph}/input_schema": Cell(200, 404),
     "GET /langserve/{graph}/output_schema": Cell(200, 404),
     "GET /langserve/{graph}/config_schema": Cell(200, 404),
+    "POST /mcp": Cell(200, 200, listing_tools),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
@@ -349,6 +354,10 @@ def assert_nothing_of_anns(answer: httpx.Response, things: Things) -> None:
         return
     if answer.request.url.path == "/v1/conversations":
         assert "owner" not in answer.text or "bob" in answer.text
+        return
+    if answer.request.url.path == "/mcp":
+        tools = {tool["title"] for tool in answer.json()["result"]["tools"]}
+        assert tools == {"Echo", "chat", "whoami"}, "one for each graph"
         return
     assert answer.json() in ([], 0, {"pruned_count": 0}, None, {"items": []}, {"namespaces": []})
 

@@ -130,6 +130,8 @@ def test_only_chosen_origins_may_send_credentials(monkeypatch: pytest.MonkeyPatc
         ("disable_assistants", "/assistants/search", "/threads/search"),
         ("disable_threads", "/threads/{thread_id}/state", "/threads/{thread_id}/runs"),
         ("disable_runs", "/threads/{thread_id}/runs", "/threads/{thread_id}/state"),
+        ("disable_runs", "/mcp", "/threads/search"),
+        ("disable_mcp", "/mcp", "/runs/wait"),
         ("disable_meta", "/info", "/ok"),
         ("disable_meta", "/openapi.json", "/runs/wait"),
         ("disable_meta", "/", "/ok"),

@@ -64,6 +64,11 @@ def system_assistant_id(graph_id: str) -> AssistantId:
     return AssistantId(uuid5(SYSTEM_ASSISTANT_NAMESPACE, graph_id))
 
 
+def is_graphs_own(assistant: Assistant) -> bool:
+    """Whether it is the one that its graph has from the start."""
+    return assistant.assistant_id == system_assistant_id(assistant.graph_id)
+
+
 def mirrored_settings(
     config: dict[str, Any], context: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -24,6 +24,7 @@ from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import comes_after, seq_of
 from joinstream.http.event_streams import misses, resume_gap
 from joinstream.http.header_selection import for_graphs
+from joinstream.http.origins import is_allowed, origin_of, refusal_of
 from joinstream.http.parse import parsed, path_uuid, validated
 from joinstream.http.schemas.event_streams import (
     CommandIn,
@@ -37,7 +38,6 @@ from joinstream.http.thread_commands import Commands, refused, refused_by_reques
 from joinstream.observe import metrics
 from joinstream.services.thread_commands import CommandRefused
 from joinstream.services.thread_events import CaughtUp, EventStream
-from joinstream.settings import CorsConfig
 from joinstream.streams.codec import data_of
 from joinstream.streams.join import Gap
 
@@ -211,12 +211,11 @@ async def event_socket(websocket: WebSocket) -> None:
 
 def _require_known_origin(websocket: WebSocket) -> None:
     """Browsers let any page open a WebSocket, and send its cookies along."""
-    origin = websocket.headers.get("origin")
-    cors: CorsConfig = websocket.app.state.settings.cors
-    if origin is None or "*" in cors.allow_origins or _is_same(origin, websocket.headers):
+    origin = origin_of(websocket)
+    if origin is None or _is_same(origin, websocket.headers):
         return
-    if origin not in cors.allow_origins and not cors.matches(origin):
-        raise Forbidden(f"Pages of {origin} may not use this API; see the settings of CORS.")
+    if not is_allowed(websocket, origin):
+        raise Forbidden(refusal_of(origin))
 
 
 def _is_same(origin: str, headers: Headers) -> bool:

@@ -133,7 +133,7 @@ def _answers(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
             answer["content"] = {operation.content: {"schema": schema}}
         elif operation.content != "application/json":
             answer["content"] = {operation.content: {"schema": {"type": "string"}}}
-        for content, type_ in operation.or_as.items():
+        for content, type_ in operation.or_as.items() if status == operation.status else ():
             answer["content"][content] = {"schema": schemas.of_answer(type_, selected=False)}
         if operation.gives:
             answer["headers"] = described_headers(operation.gives)

@@ -61,7 +61,7 @@ class Operation:
 
     `returns` is any type pydantic can describe, None for an answer without a body, and `or_else`
     has those of other good statuses; `content` is the media type of the answer, and `or_as` has the
-    types of those it may have instead. `takes` and `gives`
+    types of those that `returns` may have instead. `takes` and `gives`
     are headers, `raises` the refusals that do not follow from what the route takes, and `refusal`
     is the type of their bodies, None for the usual one. `malformed` answers to a body that cannot
     be read, if not as usual. What is `public` is open to those who are nobody.

@@ -5,7 +5,7 @@
     invoking.py, batching.py, streaming.py ──► asking.py ──► services: create, stream, cancel
                                                               │ frames        │ the run's outcome
                                                               ▼               ▼
-                                chunks.py, events.py, run_log.py ──► wire.py ◄── outcome.py
+                                chunks.py, events.py, run_log.py ──► wire.py ◄── http/run_outcome.py
 
 Nothing is executed here and nothing is stored. A call is a stateless run, or one on a thread when
 its config names one, and each can be listed, joined and cancelled by every other route, under the

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from joinstream.domain.run_record import NewRun
 from joinstream.http.foreground import Foreground
 from joinstream.http.respond import json_response
+from joinstream.http.run_outcome import outcome_of
 from joinstream.http.services import services
 from joinstream.langserve_api.asking import assistant_of, prepared
 from joinstream.langserve_api.invoking import failed, metadata_of
-from joinstream.langserve_api.outcome import outcome_of
 from joinstream.langserve_api.schemas import BatchMetadata, BatchOut, BatchRequest, InvokeOut
 
 MOST_AT_ONCE = 100

@@ -7,10 +7,10 @@ from joinstream.domain.run_record import Run
 from joinstream.http.errors import request_id_of
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.respond import json_response
+from joinstream.http.run_outcome import outcome_of
 from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
 from joinstream.langserve_api.asking import assistant_of, prepared
-from joinstream.langserve_api.outcome import outcome_of
 from joinstream.langserve_api.schemas import CallMetadata, CallRequest, InvokeOut
 from joinstream.langserve_api.wire import RUN_FAILED
 

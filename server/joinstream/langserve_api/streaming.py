@@ -6,11 +6,11 @@ from starlette.responses import Response
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.retelling import retold
+from joinstream.http.run_outcome import outcome_of
 from joinstream.http.services import services
 from joinstream.langserve_api.asking import assistant_of, prepared
 from joinstream.langserve_api.chunks import Chunks, ChunkShape
 from joinstream.langserve_api.events import EVENTS, EventReader, Events
-from joinstream.langserve_api.outcome import outcome_of
 from joinstream.langserve_api.run_log import RunLog
 from joinstream.langserve_api.schemas import CallRequest, SelectiveRequest
 from joinstream.langserve_api.wire import DataStream, metadata_event

@@ -19,6 +19,7 @@ from joinstream.http import (
     webhooks,
 )
 from joinstream.langserve_api import routes as langserve_api
+from joinstream.mcp_api import routes as mcp_api
 from joinstream.mounting.config import HttpConfig
 from joinstream.openai_api import routes as openai_api
 
@@ -46,6 +47,8 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
             guarded += [*event_streams.routes, *event_socket.routes]
         if not config.disable_langserve:
             guarded += langserve_api.routes
+        if not config.disable_mcp:
+            guarded += mcp_api.routes
     guarded += openai
     if not config.disable_store:
         guarded += items.routes

@@ -1,7 +1,7 @@
 """Assistants: the system's own and those clients make."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -12,6 +12,7 @@ from joinstream.domain.assistants import (
     AssistantVersion,
     IfExists,
     SortDirection,
+    is_graphs_own,
     mirrored_settings,
     system_assistant_id,
 )
@@ -29,6 +30,7 @@ from joinstream.project import Project
 
 SYSTEM_CACHE_SECONDS = 1.0
 """How long a change to a system assistant may take to reach the other processes."""
+_PAGE = 1000
 
 
 class Assistants:
@@ -120,6 +122,25 @@ class Assistants:
         )
         told = told_by_page(len(page), limit=limit, offset=offset)
         return page, told or Total(await self._assistants.count(wanted))
+
+    async def usable(self) -> AsyncIterator[Assistant]:
+        """What the caller may run: the assistant of each graph, in the order of langgraph.json,
+        then those made by clients, oldest first. None is of a graph that is no longer there."""
+        for graph_id in self._project.graph_ids:
+            yield await self.resolve(graph_id)
+        offset, more = 0, True
+        while more:
+            page, _ = await self.search(
+                AssistantFilter(),
+                limit=_PAGE,
+                offset=offset,
+                sort_by="created_at",
+                sort_order="asc",
+            )
+            for each in page:
+                if each.graph_id in self._project.graph_ids and not is_graphs_own(each):
+                    yield each
+            offset, more = offset + _PAGE, len(page) == _PAGE
 
     async def count(self, wanted: AssistantFilter) -> int:
         """Raises NotFound for an unknown graph."""

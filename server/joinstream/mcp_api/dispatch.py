@@ -1,0 +1,125 @@
+"""One message in, its answer out."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from joinstream import __version__
+from joinstream.errors import Forbidden, Unprocessable
+from joinstream.http.origins import is_allowed, origin_of, refusal_of
+from joinstream.http.parse import json_body, validated
+from joinstream.http.respond import json_response
+from joinstream.mcp_api.calling import call_tool
+from joinstream.mcp_api.tools import page_of_tools
+from joinstream.mcp_api.wire import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNSUPPORTED_VERSION,
+    CallParams,
+    InitializeParams,
+    ListParams,
+    Message,
+    MessageId,
+    refusal,
+    success,
+)
+
+VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+_LATEST = VERSIONS[-1]
+_UNSAID = "2025-03-26"
+"""The version of clients that do not say it: later ones must."""
+_KNOWS_STRUCTURE = "2025-06-18"
+_INSTRUCTIONS = (
+    "Each tool runs a graph until it is done, which may take long: ask for progress to see how far "
+    "it is."
+)
+
+
+async def answer(request: Request) -> Response:
+    """Raises Forbidden for pages that may not ask, and what reading a body raises."""
+    _require_allowed_origin(request)
+    version = request.headers.get("mcp-protocol-version", _UNSAID)
+    if version not in VERSIONS:
+        return _refused(None, UNSUPPORTED_VERSION, *_unsupported(version), status=400)
+    try:
+        given = await json_body(request)
+    except Unprocessable as error:
+        return _refused(None, PARSE_ERROR, error.detail, status=400)
+    try:
+        message = validated(given, Message)
+    except Unprocessable as error:
+        return _refused(None, INVALID_REQUEST, _with_hint(given, error.detail), status=400)
+    if message.method is None or message.id is None:
+        return Response(status_code=202)
+    return await _answer(request, message.id, message.method, message.params, version)
+
+
+async def _answer(
+    request: Request, message_id: MessageId, method: str, params: dict[str, Any], version: str
+) -> Response:
+    try:
+        if method == "tools/call":
+            structured = version >= _KNOWS_STRUCTURE
+            asked = validated(params, CallParams)
+            return await call_tool(request, message_id, asked, structured=structured)
+        if method in _METHODS:
+            return json_response(success(message_id, await _METHODS[method](request, params)))
+    except Unprocessable as error:
+        return _refused(message_id, INVALID_PARAMS, error.detail)
+    there_are = ", ".join((*_METHODS, "tools/call"))
+    return _refused(
+        message_id, METHOD_NOT_FOUND, f"There is no method {method!r}; there are {there_are}."
+    )
+
+
+async def _initialize(_: Request, params: dict[str, Any]) -> Any:
+    asked = validated(params, InitializeParams).protocol_version
+    return {
+        "protocolVersion": asked if asked in VERSIONS else _LATEST,
+        "capabilities": {"tools": {"listChanged": False}},
+        "serverInfo": {"name": "joinstream", "version": __version__},
+        "instructions": _INSTRUCTIONS,
+    }
+
+
+async def _ping(_: Request, __: dict[str, Any]) -> Any:
+    return {}
+
+
+async def _list_tools(request: Request, params: dict[str, Any]) -> Any:
+    return await page_of_tools(request, validated(params, ListParams).cursor)
+
+
+_METHODS: dict[str, Callable[[Request, dict[str, Any]], Awaitable[Any]]] = {
+    "initialize": _initialize,
+    "ping": _ping,
+    "tools/list": _list_tools,
+}
+
+
+def _require_allowed_origin(request: Request) -> None:
+    """Also of pages that seem to be of this very host: its name may be one that they have made up
+    for it."""
+    origin = origin_of(request)
+    if origin is not None and not is_allowed(request, origin):
+        raise Forbidden(refusal_of(origin))
+
+
+def _unsupported(version: str) -> tuple[str, Any]:
+    known = ", ".join(VERSIONS)
+    said = f"MCP-Protocol-Version: {version!r} is not spoken here; what is, is {known}."
+    return said, {"supported": list(VERSIONS), "requested": version}
+
+
+def _with_hint(given: Any, detail: str) -> str:
+    return "Send one message at a time: an object." if isinstance(given, list) else detail
+
+
+def _refused(
+    message_id: MessageId | None, code: int, message: str, data: Any = None, *, status: int = 200
+) -> Response:
+    return json_response(refusal(message_id, code, message, data), status)
