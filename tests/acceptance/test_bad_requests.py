@@ -74,6 +74,8 @@ async def test_a_body_that_is_no_json_object_is_refused(
         ("config", {"recursion_limit": "10"}),
         ("config", {"recursion_limit": 0}),
         ("config", {"configurable": []}),
+        ("config", {"configurable": {"checkpoint_id": "latest"}}),
+        ("config", {"configurable": {"checkpoint_id": 7}}),
         ("config", {"tags": "t"}),
         ("config", {"metadata": 1}),
         ("context", "tenant"),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, NotRequired, get_args
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, RootModel
+from pydantic import BeforeValidator, Field, RootModel, field_validator
 from typing_extensions import TypedDict
 
 from joinstream.domain.ids import RunId
@@ -44,6 +44,14 @@ StreamModes = Annotated[
     list[StreamMode],
     BeforeValidator(_as_list, json_schema_input_type=StreamMode | list[StreamMode]),
 ]
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _without_nulls(checkpoint: dict[str, Any]) -> dict[str, Any]:
@@ -131,6 +139,14 @@ class RunCreate(Body):
     timeout_seconds: Timeout | None = None
     priority: Priority | None = None
     concurrency_key: ConcurrencyKey | None = None
+
+    @field_validator("config")
+    @classmethod
+    def _names_a_checkpoint_by_its_id(cls, config: Object) -> Object:
+        named = (config.get("configurable") or {}).get("checkpoint_id")
+        if named not in (None, "") and not _is_uuid(named):
+            raise ValueError(f"configurable.checkpoint_id must be a valid UUID, got {named!r:.80}")
+        return config
 
     def request(self, query: RunOptionsQuery = _NOTHING_MORE) -> RunRequest:
         """The request with every default filled in."""
