@@ -22,7 +22,7 @@ from joinstream.services.watched_past import WatchedPast
 from joinstream.settings.http import CorsConfig
 from joinstream.streams.codec import sse_bytes
 from tests.support.api import TENANTS, Api, running_api
-from tests.support.event_streams import lifecycle_of, lives_of, watching
+from tests.support.event_streams import lifecycle_of, lives_of, seqs_of, watching
 from tests.support.postgres import PostgresForTests
 
 AGES = [
@@ -214,6 +214,41 @@ async def test_a_run_of_which_the_log_knows_nothing_ends_too(api: Api) -> None:
         await events.heartbeat()
         await api.backends.bus.events.nudge(UUID(thread_id))
         assert lives_of([await events.next()]) == [(lost["run_id"], "completed")]
+
+
+async def test_a_run_whose_end_came_too_late_for_the_log_ends_before_the_next_begins(
+    api: Api,
+) -> None:
+    """Another worker had claimed the next run by then, and the log takes nothing of before."""
+    thread_id = str((await api.client.threads.create())["thread_id"])
+    runs = [await api.client.runs.create(thread_id, "echo") for _ in range(2)]
+    await api.backends.database.execute(
+        "update runs set status = 'success', started_at = now(), ended_at = now(), epoch = $2"
+        " where run_id = $1",
+        UUID(runs[0]["run_id"]),
+        EPOCH,
+    )
+    async with watching(api.http, thread_id, "lifecycle", "values") as events:
+        frames = [
+            Frame(id, None, UUID(run["run_id"]), FrameKind.METADATA, "metadata", 0, body)
+            for epoch, run in enumerate(runs, EPOCH)
+            for id in [EventId(epoch, 0)]
+            for body in [sse_bytes("metadata", b"{}", id)]
+        ]
+        await api.backends.bus.events.append(UUID(thread_id), frames[:1], Retention(60.0))
+        await api.backends.bus.events.append(UUID(thread_id), frames[1:], Retention(60.0))
+        seen = [await events.next() for _ in range(3)]
+    first, second = (run["run_id"] for run in runs)
+    assert lives_of(seen) == [(first, "running"), (first, "completed"), (second, "running")]
+    assert seqs_of(seen) == sorted(set(seqs_of(seen)))
+    async with watching(api.http, thread_id, "lifecycle", "values") as again:
+        assert lives_of([await again.next() for _ in range(2)]) == [
+            (first, "running"),
+            (second, "running"),
+        ]
+    since = seen[0]["seq"]
+    async with watching(api.http, thread_id, "lifecycle", "values", since=since) as again:
+        assert await again.next() == seen[1]
 
 
 async def test_who_reads_slowly_is_not_told_of_ends_that_later_runs_made_stale(api: Api) -> None:

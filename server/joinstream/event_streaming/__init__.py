@@ -40,5 +40,6 @@ frame `resume_gap` on a stream, by the answer `resume_gap` to `subscription.reco
 
 **The end.** A worker announces how a run ended after it has committed it. If it dies in between,
 nobody would; so the reader asks for the status of a run it has seen begin, and says it itself,
-under the name that the worker would have used.
+under the name that the worker would have used. If the next run was claimed in between, the log
+takes no announcement any more; so the reader says it when it comes to that run.
 """

@@ -77,6 +77,16 @@ class Timeline:
                 else:
                     yield told
 
+    def left_open_by(self, frame: Frame) -> UUID | None:
+        """The run whose end nobody will tell any more, because the frame is of a later one.
+
+        Its worker was too late: the log takes nothing after a later claim.
+        """
+        before = self.run.run_id if self.run is not None else None
+        if before in (None, frame.run_id) or frame.run_id == NO_RUN or before in self.ended:
+            return None
+        return before
+
     def let_go(self, *, stale: bool) -> Iterator[Told]:
         """What was kept back."""
         kept, self._kept_back = self._kept_back, []

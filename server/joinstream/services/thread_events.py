@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from joinstream.domain.access import Filter
-from joinstream.domain.events import EventId, FrameBatch
+from joinstream.domain.events import EventId, Frame, FrameBatch
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import is_terminal
@@ -200,7 +200,7 @@ class EventStream:
             heartbeat=self._parts.heartbeat_seconds,
         ):
             if isinstance(item, FrameBatch):
-                yield list(timeline.read(item.frames, _now()))
+                yield await self._read(item.frames)
             elif isinstance(item, Gap | Heartbeat):
                 yield item
             if timeline.replays and await self._has_caught_up(item):
@@ -208,6 +208,16 @@ class EventStream:
                 yield CaughtUp()
             elif isinstance(item, Heartbeat) and self._look_at_runs:
                 yield await self._ends_nobody_announced()
+
+    async def _read(self, frames: Sequence[Frame]) -> list[Told]:
+        told: list[Told] = []
+        for frame in frames:
+            if (run_id := self._timeline.left_open_by(frame)) is not None:
+                run = await self._parts.runs.get(self._thread_id, RunId(run_id), None)
+                ends = await self._end_of(run_id, run, is_last=False)
+                told += [end._replace(stale=self._timeline.replays) for end in ends]
+            told += self._timeline.read([frame], _now())
+        return told
 
     async def _has_caught_up(self, item: object) -> bool:
         """At the latest when there is nothing more to read: a log may become shorter, or be out of
@@ -273,16 +283,18 @@ class EventStream:
                 self._look_at_runs = True
         return told
 
-    async def _end_of(self, run_id: UUID, run: Run | None) -> list[Told]:
-        """How a run ended; one that is gone was rolled back."""
+    async def _end_of(self, run_id: UUID, run: Run | None, *, is_last: bool = True) -> list[Told]:
+        """How a run ended; one that is gone was rolled back. What the thread asks, its last run
+        has asked.
+        """
         status = run.status if run is not None else "rollback"
         error = (run.error or {"message": run.cancel_reason}) if run else None
         thread = await self._parts.threads.get(self._thread_id, None)
-        asked = thread.interrupts if thread is not None and status == "success" else {}
+        asked = thread.interrupts if thread and is_last and status == "success" else {}
         epoch = run.epoch if run is not None else None
         questions = list(_each(asked))
-        told = self._timeline.make_up_end(run_id, epoch, status, error, questions, _now())
-        return list(told)
+        at = int(run.ended_at.timestamp() * 1000) if run and run.ended_at else _now()
+        return list(self._timeline.make_up_end(run_id, epoch, status, error, questions, at))
 
 
 def _each(interrupts: dict[str, list[dict[str, object]]]) -> Iterator[dict[str, object]]:
