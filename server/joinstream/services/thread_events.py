@@ -214,8 +214,9 @@ class EventStream:
         for frame in frames:
             if (run_id := self._timeline.left_open_by(frame)) is not None:
                 run = await self._parts.runs.get(self._thread_id, RunId(run_id), None)
-                ends = await self._end_of(run_id, run, is_last=False)
-                told += [end._replace(stale=self._timeline.replays) for end in ends]
+                if run is None or is_terminal(run.status):
+                    ends = await self._end_of(run_id, run, is_last=False)
+                    told += [end._replace(stale=self._timeline.replays) for end in ends]
             told += self._timeline.read([frame], _now())
         return told
 
