@@ -134,6 +134,9 @@ async def test_a_state_that_is_no_json_ends_its_run(deployment: Deployment) -> N
     assert parts[-1].data["status"] == "error"
     run: Any = await deployment.client.runs.get(thread_id, parts[0].data["run_id"])
     assert run["error"]["message"].startswith("What the run has left cannot be stored.")
+    for shown in ("state", "history"):
+        answer = await deployment.http.get(f"/threads/{thread_id}/{shown}")
+        assert (answer.status_code, "no JSON" in answer.text) == (424, True)
     assert (await deployment.client.threads.get(thread_id))["status"] == "error"
 
 

@@ -31,14 +31,14 @@ async def get_state(request: Request, query: StateQuery) -> Response:
     state = await services(request).thread_states.get(
         thread_id_of(request), _checkpoint(request), subgraphs=query.subgraphs
     )
-    return json_response(selected(state, query.select or None))
+    return _shown(selected(state, query.select or None))
 
 
 async def get_state_at(request: Request, body: StateAt) -> Response:
     state = await services(request).thread_states.get(
         thread_id_of(request), body.checkpoint.keys(), subgraphs=body.subgraphs
     )
-    return json_response(selected(state, body.select))
+    return _shown(selected(state, body.select))
 
 
 async def update_state(request: Request, body: StateUpdateBody) -> Response:
@@ -64,7 +64,15 @@ async def search_history(request: Request, body: History) -> Response:
 
 async def _history(request: Request, query: HistoryQuery, select: list[str] | None) -> Response:
     states = await services(request).thread_states.history(thread_id_of(request), query)
-    return json_response([selected(state, select) for state in states])
+    return _shown([selected(state, select) for state in states])
+
+
+def _shown(states: Any) -> Response:
+    """Raises GraphUnusable for a state that JSON has no form for."""
+    try:
+        return json_response(states)
+    except TypeError as error:
+        raise GraphUnusable(f"The graph has made a state that is no JSON: {error}.") from None
 
 
 async def get_storage(request: Request) -> Response:
