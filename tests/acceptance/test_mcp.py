@@ -12,12 +12,16 @@ from tests.support.server import Deployment
 
 RAIN: Any = {"topic": "rain"}
 
+either_way = pytest.mark.parametrize("mode", ["auto", "legacy"])
+"""The newest version, and the newest of those that begin with a handshake."""
 
-async def test_graphs_are_tools(deployment: Deployment) -> None:
+
+@either_way
+async def test_graphs_are_tools(deployment: Deployment, mode: str) -> None:
     made = await deployment.client.assistants.create(
         "chat", name="Polly the Parrot!", description="Repeats what it hears."
     )
-    async with mcp_client(deployment.http) as client:
+    async with mcp_client(deployment.http, mode=mode) as client:
         found = await client.list_tools()
     await deployment.client.assistants.delete(made["assistant_id"])
     tools = {tool.name: tool for tool in found.tools}
@@ -32,8 +36,11 @@ async def test_graphs_are_tools(deployment: Deployment) -> None:
     assert json.loads(hints)["read_only_hint"] is False
 
 
-async def test_a_call_gives_the_output_as_json_and_as_an_object(deployment: Deployment) -> None:
-    async with mcp_client(deployment.http) as client:
+@either_way
+async def test_a_call_gives_the_output_as_json_and_as_an_object(
+    deployment: Deployment, mode: str
+) -> None:
+    async with mcp_client(deployment.http, mode=mode) as client:
         result = await client.call_tool("Echo", {"text": "hi"})
     assert (result.is_error, json.loads(text_of(result))) == (False, {"text": "hi"})
     assert result.structured_content == {"text": "hi"}
@@ -59,8 +66,9 @@ async def test_an_input_that_is_no_object_is_the_only_argument(deployment: Deplo
         assert (missing.is_error, text_of(missing)) == (True, "arguments.input: is required.")
 
 
-async def test_a_failure_says_what_the_graph_said(deployment: Deployment) -> None:
-    async with mcp_client(deployment.http) as client:
+@either_way
+async def test_a_failure_says_what_the_graph_said(deployment: Deployment, mode: str) -> None:
+    async with mcp_client(deployment.http, mode=mode) as client:
         result = await client.call_tool("faulty", {"verb": "raise"})
         told = await client.call_tool("faulty", {"verb": "raise"}, progress_callback=ignored)
     assert (result.is_error, text_of(result)) == (True, "ValueError: told to fail")
@@ -70,20 +78,22 @@ async def test_a_failure_says_what_the_graph_said(deployment: Deployment) -> Non
 async def ignored(progress: float, total: float | None, message: str | None) -> None: ...
 
 
-async def test_a_tool_there_is_not(deployment: Deployment) -> None:
-    async with mcp_client(deployment.http) as client:
+@either_way
+async def test_a_tool_there_is_not(deployment: Deployment, mode: str) -> None:
+    async with mcp_client(deployment.http, mode=mode) as client:
         with pytest.raises(MCPError, match="there is no tool 'nope'") as caught:
             await client.call_tool("nope", {})
     assert caught.value.code == -32602
 
 
-async def test_nodes_tell_how_far_they_are(deployment: Deployment) -> None:
+@either_way
+async def test_nodes_tell_how_far_they_are(deployment: Deployment, mode: str) -> None:
     told: list[tuple[float, float | None, str | None]] = []
 
     async def tell(progress: float, total: float | None, message: str | None) -> None:
         told.append((progress, total, message))
 
-    async with mcp_client(deployment.http) as client:
+    async with mcp_client(deployment.http, mode=mode) as client:
         result = await client.call_tool("progress", {"total": 2}, progress_callback=tell)
     assert result.structured_content is not None
     assert result.structured_content["result"] == "2 of 2 done"
@@ -118,11 +128,14 @@ async def test_a_question_nobody_can_answer_is_an_error(deployment: Deployment) 
     assert "put a new UUID into _meta.thread_id" in text_of(result)
 
 
-async def test_a_client_may_insist_on_the_handshake(deployment: Deployment) -> None:
-    async with mcp_client(deployment.http, mode="legacy") as client:
-        assert client.protocol_version == "2025-11-25"
+@pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
+async def test_the_newest_version_is_spoken(embedded: Deployment, mode: str, version: str) -> None:
+    async with mcp_client(embedded.http, mode=mode) as client:
+        assert client.protocol_version == version
         assert client.server_info is not None
         assert client.server_info.name == "joinstream"
+        assert client.instructions is not None
+        assert client.server_capabilities.tools is not None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +143,7 @@ async def test_a_client_may_insist_on_the_handshake(deployment: Deployment) -> N
     [(version, version) for version in ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")]
     + [("1999-01-01", "2025-11-25")],
 )
-async def test_versions(embedded: Deployment, asked: str, spoken: str) -> None:
+async def test_older_versions_are_spoken_too(embedded: Deployment, asked: str, spoken: str) -> None:
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t"}}
     answer = await embedded.http.post("/mcp", json=rpc("initialize", params))
     assert answer.json()["result"]["protocolVersion"] == spoken

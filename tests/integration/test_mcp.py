@@ -16,6 +16,7 @@ from tests.support.mcp import call, mcp_client, rpc
 from tests.support.postgres import PostgresForTests
 from tests.support.waiting import eventually
 
+META, NEWEST = "io.modelcontextprotocol", "2026-07-28"
 FOR_EVER = {"verb": "hang"}
 STREAMED = {"accept": "application/json, text/event-stream"}
 BOB = {"authorization": "Bearer bob-key"}
@@ -145,6 +146,32 @@ async def test_a_version_nobody_speaks(api: Api) -> None:
     answer = await api.http.post("/mcp", json=rpc("ping"), headers=headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["data"]["requested"] == "1999-01-01"
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "status", "code"),
+    [
+        ("tools/list", {}, 200, None),
+        ("tools/list", {"mcp-method": "tools/call"}, 400, -32020),
+        ("tools/list", {"mcp-method": ""}, 400, -32020),
+        ("tools/call", {"mcp-name": "other"}, 400, -32020),
+        ("tools/call", {}, 200, None),
+        ("ping", {}, 404, -32601),
+        ("initialize", {}, 404, -32601),
+    ],
+)
+async def test_without_a_handshake_headers_and_message_must_agree(
+    api: Api, method: str, wrong: dict[str, str], status: int, code: int | None
+) -> None:
+    meta = {f"{META}/protocolVersion": NEWEST, f"{META}/clientCapabilities": {}}
+    body = rpc(method, {"name": "Echo", "arguments": {"text": "hi"}, "_meta": meta})
+    right = {"mcp-protocol-version": NEWEST, "mcp-method": method, "mcp-name": "Echo"}
+    answer = await api.http.post("/mcp", json=body, headers={**right, **wrong})
+    assert (answer.status_code, answer.json().get("error", {}).get("code")) == (status, code)
+    if code is None:
+        assert answer.json()["result"]["resultType"] == "complete"
+    bare = await api.http.post("/mcp", json=rpc(method), headers=right)
+    assert (bare.status_code, bare.json()["error"]["code"]) == (400, -32602)
 
 
 async def test_tools_come_in_pages_and_each_has_its_own_name(api: Api) -> None:

@@ -3,10 +3,11 @@
 ::
 
     routes.py ──► dispatch.py ──► tools.py ──► services: what the caller may run, its schemas
-                      │              └─► tool_schemas.py
-                      └─────────► calling.py ──► services: create a run, wait for it or stream it
-                                     ├─► telling.py      frames as notifications of progress
-                                     └─► outcome: what the tool gave, as wire.py writes it
+                   │  │              └─► tool_schemas.py
+                   │  └──► calling.py ──► services: create a run, wait for it or stream it
+                   │          └─► telling.py      frames as notifications of progress
+                   ▼
+            versions.py, wire.py                  what is said when, and in what shape
 
 Nothing is executed here, nothing is stored, and no session is kept: each request says all there is
 to know. A tool is an assistant that the caller may run. A call is a stateless run, or one on the

@@ -22,6 +22,7 @@ from joinstream.http.services import services
 from joinstream.mcp_api.telling import ProgressTeller, message_event
 from joinstream.mcp_api.tool_schemas import SOLE_ARGUMENT, takes_object
 from joinstream.mcp_api.tools import assistant_called, input_schema_of
+from joinstream.mcp_api.versions import completed, knows_structure
 from joinstream.mcp_api.wire import (
     CallMeta,
     CallParams,
@@ -36,12 +37,11 @@ _EVENT_STREAM = "text/event-stream"
 
 
 async def call_tool(
-    request: Request, message_id: MessageId, params: CallParams, *, structured: bool
+    request: Request, message_id: MessageId, params: CallParams, version: str
 ) -> Response:
     """Answer with what came of the run; as a stream, when progress is asked for and can be told.
 
-    `structured`: the client knows of results that are objects. Raises Unprocessable for a tool that
-    the caller does not have, and what waiting raises.
+    Raises Unprocessable for a tool that the caller does not have, and what waiting raises.
     """
     assistant = await assistant_called(request, params.name)
     token = params.meta.progress_token
@@ -49,10 +49,11 @@ async def call_tool(
     try:
         stream = await _created(request, assistant, params, tells=tells)
     except RequestError as error:
-        return json_response(success(message_id, _failed(error.detail)))
+        return json_response(success(message_id, completed(version, _failed(error.detail))))
 
     async def result() -> Any:
-        return success(message_id, await _result(request, stream.run, structured=structured))
+        said = await _result(request, stream.run, structured=knows_structure(version))
+        return success(message_id, completed(version, said))
 
     if tells and token is not None:
 

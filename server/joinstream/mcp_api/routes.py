@@ -13,7 +13,7 @@ _endpoint.operation = Operation(
     "POST",
     body=Message,
     returns=Success | Refusal,
-    or_else={202: None, 400: Refusal},
+    or_else={202: None, 400: Refusal, 404: Refusal},
     or_as={"text/event-stream": ServerSentEvent},
     summary="Speak the Model Context Protocol: graphs are tools",
 )
