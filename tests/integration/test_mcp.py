@@ -1,7 +1,7 @@
 """/mcp from within: what becomes of calls whose client leaves, what is refused, and to whom."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,14 +60,27 @@ async def test_progress_is_told_while_the_graph_is_at_work(api: Api, gates: Path
     assert (await told.get())[1] == "2 of 2 books"
 
 
-@pytest.mark.parametrize("meta", [{}, {"progressToken": 7}], ids=["waits", "streams"])
-async def test_leaving_cancels_the_run(api: Api, meta: Any) -> None:
-    async def call_for_ever() -> None:
-        body = call("faulty", FOR_EVER, **meta)
-        with suppress(httpx.HTTPError):
-            await api.http.post("/mcp", json=body, headers=STREAMED, timeout=None)
+async def post_for_ever(api: Api, **meta: Any) -> None:
+    body = call("faulty", FOR_EVER, **meta)
+    with suppress(httpx.HTTPError):
+        await api.http.post("/mcp", json=body, headers=STREAMED, timeout=None)
 
-    calling = asyncio.create_task(call_for_ever())
+
+async def call_for_ever(api: Api) -> None:
+    async with mcp_client(api.http) as client:
+        await client.call_tool("faulty", FOR_EVER)
+
+
+LEAVING: dict[str, Callable[[Api], Coroutine[Any, Any, None]]] = {
+    "while it waits": post_for_ever,
+    "while it streams": lambda api: post_for_ever(api, progressToken=7),
+    "by cancelling the call": call_for_ever,
+}
+
+
+@pytest.mark.parametrize("how", LEAVING)
+async def test_leaving_cancels_the_run(api: Api, how: str) -> None:
+    calling = asyncio.create_task(LEAVING[how](api))
     run = await eventually(lambda: run_with(api, "running"))
     calling.cancel()
     await asyncio.wait({calling})

@@ -124,3 +124,7 @@ def test_numbers_always_grow() -> None:
     told_at = [at for at, *_ in told(progress(0.5), progress(0.5), progress(0.2), progress(None))]
     assert told_at == sorted(set(told_at))
     assert told_at == pytest.approx([0.5] * 4)
+
+
+def test_nothing_is_more_than_all_of_it() -> None:
+    assert told(progress(0), progress(1), progress(1)) == [(0, 1, "n"), (1, 1, "n")]

@@ -124,7 +124,7 @@ def _require_allowed_origin(request: Request) -> None:
 
 def _unsupported(version: str) -> tuple[str, Any]:
     known = ", ".join(KNOWN)
-    said = f"MCP-Protocol-Version: {version!r} is not spoken here; what is, is {known}."
+    said = f"MCP-Protocol-Version: {version!r} is not spoken here; these are: {known}."
     return said, {"supported": KNOWN, "requested": version}
 
 

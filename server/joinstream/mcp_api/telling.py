@@ -1,7 +1,7 @@
 """How far a call is: notifications of progress, made of what comes of its run."""
 
 from collections.abc import Iterator, Sequence
-from math import ceil, inf, nextafter
+from math import inf, nextafter
 from typing import Any
 
 from joinstream.domain.events import Frame, FrameKind
@@ -16,24 +16,22 @@ class ProgressTeller:
     """A `Teller`. Each node of the graph that is done is a step, unless nodes tell their own
     progress (`joinstream.progress`): then each stage of theirs is one.
 
-    The protocol wants numbers that always grow.
+    The protocol wants numbers that always grow: what does not get any further is told all the same,
+    a hair above.
     """
 
     def __init__(self, token: MessageId) -> None:
         self._token = token
         self._steps = 0
-        self._at = 0.0
-        self._stage: str | None = None
-        self._is_told_by_nodes = False
+        self._at = -inf
+        self._stages: list[str | None] = []
 
     def begin(self) -> bytes:
         return b""
 
     def tell(self, frames: Sequence[Frame]) -> bytes:
-        told = (
-            each for frame in frames if frame.kind is FrameKind.EVENT for each in self._read(frame)
-        )
-        return b"".join(map(message_event, told))
+        events = (frame for frame in frames if frame.kind is FrameKind.EVENT)
+        return b"".join(message_event(each) for event in events for each in self._read(event))
 
     def miss(self) -> None:
         """What follows says more than what was lost."""
@@ -42,30 +40,32 @@ class ProgressTeller:
         if frame.mode == "custom":
             data = loads(data_of(frame.body))
             if isinstance(data, dict) and data.get("type") == "progress":
-                yield self._told(data)
-        elif frame.depth == 0 and not self._is_told_by_nodes:
+                yield from self._told(data)
+        elif frame.depth == 0 and not self._stages:
             for node in loads(data_of(frame.body)):
                 if node != _INTERRUPT:
                     self._steps += 1
-                    yield self._notification(self._steps, node, None)
+                    yield from self._notification(self._steps, node, None)
 
-    def _told(self, data: dict[str, Any]) -> dict[str, Any]:
-        stage, fraction = data.get("stage"), data.get("fraction") or 0.0
-        if not self._is_told_by_nodes or stage != self._stage:
-            self._is_told_by_nodes, self._stage = True, stage
-            self._steps = ceil(self._at)
-        is_all = stage is None and self._steps == 0
+    def _told(self, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        stage, fraction = data.get("stage"), data.get("fraction") or 0
+        if stage not in self._stages:
+            self._stages.append(stage)
+        at = self._steps + self._stages.index(stage) + fraction
+        is_of_all = self._steps == 0 and self._stages == [None]
         label = data.get("label") or stage or data.get("node")
-        return self._notification(self._steps + fraction, label, 1 if is_all else None)
+        yield from self._notification(at, label, 1 if is_of_all else None)
 
-    def _notification(self, at: float, label: Any, total: int | None) -> dict[str, Any]:
+    def _notification(self, at: float, label: Any, total: int | None) -> Iterator[dict[str, Any]]:
         self._at = max(at, nextafter(self._at, inf))
+        if total is not None and self._at > total:
+            return  # it is all done, and that was told
         params: dict[str, Any] = {"progressToken": self._token, "progress": self._at}
         if total is not None:
             params["total"] = total
         if label:
             params["message"] = str(label)
-        return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+        yield {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
 
 
 def message_event(message: Any) -> bytes:
