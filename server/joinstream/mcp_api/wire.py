@@ -24,8 +24,8 @@ class Message(Body):
     id: MessageId | None = None
     method: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
-    result: Any = None
-    error: Any = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _is_something(self) -> Self:
