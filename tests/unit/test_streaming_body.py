@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import anyio
+import pytest
 from starlette.types import Message
 
-from joinstream.http.sse import OpenStreams, StreamingBody
+from joinstream.http.sse import OpenStreams, ResponseCutOff, StreamingBody
 
 HEADERS = {"Content-Type": "text/event-stream"}
 SCOPE = {"type": "http"}
@@ -34,7 +35,6 @@ class Recorder:
             open_streams=OpenStreams(),
             close=self.close,
             on_disconnect=self.on_disconnect,
-            may_end_anywhere=True,
         )
 
 
@@ -101,7 +101,23 @@ async def test_middleware_that_gives_the_response_up_leaves_nothing_open() -> No
     assert not recorder.told_of_leaving
 
 
-async def test_a_stream_interrupted_before_it_began_is_complete_and_empty() -> None:
+async def test_a_stream_that_the_server_interrupts_is_left_incomplete() -> None:
+    sent: list[Message] = []
+    recorder = Recorder()
+    body = recorder.body(endless())
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            body.interrupt()
+
+    with pytest.raises(ResponseCutOff):
+        await body(SCOPE, never, send)
+    assert sent[-1] == {"type": "http.response.body", "body": b": hello\n\n", "more_body": True}
+    assert (recorder.closed, recorder.told_of_leaving) == (True, False)
+
+
+async def test_so_is_one_that_had_not_begun() -> None:
     sent: list[Message] = []
     recorder = Recorder()
 
@@ -110,6 +126,6 @@ async def test_a_stream_interrupted_before_it_began_is_complete_and_empty() -> N
 
     body = recorder.body(endless())
     body.interrupt()
-    await body(SCOPE, never, send)
-    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
-    assert sent[-1]["more_body"] is False
+    with pytest.raises(ResponseCutOff):
+        await body(SCOPE, never, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]

@@ -36,7 +36,6 @@ async def stream_events(request: Request, body: Subscription) -> Response:
         STREAM_HEADERS,
         open_streams=request.app.state.open_streams,
         close=stream.close,
-        may_end_anywhere=True,
     )
 
 

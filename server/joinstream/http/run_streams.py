@@ -111,7 +111,6 @@ def event_stream(
             **position(stream.cursor),
         },
         cancel_on_disconnect=cancel_on_disconnect,
-        may_end_anywhere=True,  # without the end, clients ask whether the run is over
     )
 
 
@@ -154,7 +153,6 @@ def run_body(
     headers: Mapping[str, str],
     *,
     cancel_on_disconnect: bool,
-    may_end_anywhere: bool = False,
 ) -> StreamingBody:
     """The response of `chunks`, which are made of what comes of the run."""
     open_streams: OpenStreams = request.app.state.open_streams
@@ -165,7 +163,6 @@ def run_body(
         open_streams=open_streams,
         close=stream.close,
         on_disconnect=cancel if cancel_on_disconnect else None,
-        may_end_anywhere=may_end_anywhere,
     )
 
 

@@ -75,7 +75,7 @@ class OpenStreams:
         return len(self._streams)
 
     def close(self) -> None:
-        """End every stream cleanly. Clients find their run still active and come back."""
+        """Cut every one off, so that its client comes back."""
         for stream in self._streams:
             stream.interrupt()
 
@@ -84,7 +84,6 @@ class StreamingBody(Response):
     """A response whose chunks come from an iterator, for as long as the client stays.
 
     `close` is awaited however the response ends; `on_disconnect` when the client left first.
-    `may_end_anywhere`: whether clients can tell a response that was ended early from a whole one.
     """
 
     def __init__(
@@ -95,14 +94,12 @@ class StreamingBody(Response):
         open_streams: OpenStreams,
         close: Callable[[], Awaitable[None]],
         on_disconnect: OnDisconnect | None = None,
-        may_end_anywhere: bool = False,
     ) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers(headers)
         self._chunks = chunks
         self._open_streams = open_streams
-        self._may_end_anywhere = may_end_anywhere
         self._close = close
         self._on_disconnect = on_disconnect
         self._sender: asyncio.Task[None] | None = None
@@ -111,8 +108,8 @@ class StreamingBody(Response):
         self._client_left = False
 
     def interrupt(self) -> None:
-        """Stop sending. What may end anywhere is completed with what was sent; all else is cut off,
-        as half of it would pass for the whole, and clients answer a cut by joining again."""
+        """Stop sending. The response is cut off: completed, half of it could pass for the whole,
+        while clients answer a cut by joining again."""
         self._interrupted = True
         if self._sender is not None and not self._ending:
             self._sender.cancel()
@@ -168,7 +165,7 @@ class StreamingBody(Response):
                     raise
             except TimeoutError:
                 raise ResponseCutOff from None  # the reader accepts no bytes
-        if not self._may_end_anywhere:
+        if not self._client_left:
             raise ResponseCutOff
         await self._end(send)
 
