@@ -1,12 +1,13 @@
 """Searches for threads, planned so that many threads do not slow them down.
 
 A page in an order that one index has together with the condition is read along that index. For any
-other condition, what matches is fetched, up to some number, and put in order. Where more matches, a
-walk along the order comes upon a page of it soon, unless it all lies at the far end; and as finding
-out that it is so much takes longer than the page, that is remembered for a while.
+other condition, what matches is fetched, up to some number, and put in order. Where much matches, a
+walk along the order comes upon a page of it sooner, unless it all lies at the far end. As finding
+out how much it is, or that it lies there, takes longer than the page, that is remembered for a
+while.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ from joinstream.store.lower_bounds import LowerBounds
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "thread_search.sql")
 _STATUSES_WITH_TERMS = ("interrupted", "error")
 """Of their threads there is an index by the terms of their metadata."""
+_WITHOUT_INDEX = {"by_terms": "by_metadata"}
+"""What is quicker to compare with a row that has been found already."""
+_NO_OFFSET = "coalesce(0, $6)"
+"""Always 0, and planned as such: of a number it does not know, Postgres thinks that it is high."""
+_WORTH_A_WALK = 100
+"""From so many matches on, it is quicker to come upon a page of them than to put them in order."""
+
+_Way = Callable[[ThreadQuery], Awaitable[ThreadPage | None]]
 
 
 class ThreadSearch:
@@ -31,7 +40,8 @@ class ThreadSearch:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._many = LowerBounds()
+        self._matches = LowerBounds()
+        self._in_vain = LowerBounds()
 
     async def page(self, query: ThreadQuery) -> ThreadPage:
         """One page, and how many match."""
@@ -43,14 +53,20 @@ class ThreadSearch:
     async def _found(self, query: ThreadQuery) -> ThreadPage:
         if _asked(query.filter) == _served_by_index(query):
             return await self._with_total(query, await self._rows(query, "in_order"))
-        if not self._matches_many(query):
-            page = await self._page_of_few(query)
+        for way in self._ways(query):
+            page = await way(query)
             if page is not None:
                 return page
-        rows = await self._rows(query, "first")
-        if len(rows) < query.limit:
-            rows = await self._rows(query, "matching_first")
-        return await self._with_total(query, rows)
+        return await self._with_total(query, await self._rows(query, "matching_first"))
+
+    def _ways(self, query: ThreadQuery) -> list[_Way]:
+        """The ways to a page, the one that is quickest as far as is known first."""
+        matches = self._matches.of(_key(query.filter))
+        if matches >= _many(query):
+            return [self._page_of_walk]
+        if matches >= _WORTH_A_WALK:
+            return [self._page_of_walk, self._page_of_few]
+        return [self._page_of_few, self._page_of_walk]
 
     async def count(self, wanted: ThreadFilter, most: int | None = None) -> int:
         """How many match, counted up to `most`."""
@@ -61,12 +77,28 @@ class ThreadSearch:
 
     async def _page_of_few(self, query: ThreadQuery) -> ThreadPage | None:
         """None when too many match to put them in order."""
-        rows = await self._rows(query, "few", _many(query))
+        rows = await self._rows(query, "few", _many(query), matches="matches")
         matches: int = rows[0]["matches"] if rows else 0
+        if matches >= _WORTH_A_WALK:
+            self._matches.remember(_key(query.filter), matches)
         if matches >= _many(query):
-            self._many.remember(_key(query), matches)
             return None
         return _page(query, rows, Total(matches)) if rows else await self._with_total(query, rows)
+
+    async def _page_of_walk(self, query: ThreadQuery) -> ThreadPage | None:
+        """None when the first threads in the order do not fill the page."""
+        if self._in_vain.of(_walk(query)):
+            return None
+        most, known = _many(query), self._matches_many(query)
+        rows = await (
+            self._rows(query, "first")
+            if known
+            else self._rows(query, "first", most, matches=_QUERIES["counted"])
+        )
+        if len(rows) < query.limit:
+            self._in_vain.remember(_walk(query), 1)
+            return None
+        return _page(query, rows, counted(most if known else rows[0]["matches"], most))
 
     async def _with_total(self, query: ThreadQuery, rows: list[asyncpg.Record]) -> ThreadPage:
         """The page, with the number of all matches, counted only when nothing else tells it."""
@@ -74,21 +106,25 @@ class ThreadSearch:
         if told is not None:
             return _page(query, rows, told)
         most = _many(query)
-        if rows and self._matches_many(query):
-            return _page(query, rows, counted(most, most))
-        return _page(query, rows, counted(await self.count(query.filter, most), most))
+        known = rows and self._matches_many(query)
+        number = most if known else await self.count(query.filter, most)
+        return _page(query, rows, counted(number, most))
 
     def _matches_many(self, query: ThreadQuery) -> bool:
         """Whether it is remembered that so much matches."""
-        return self._many.of(_key(query)) >= _many(query)
+        return self._matches.of(_key(query.filter)) >= _many(query)
 
-    async def _rows(self, query: ThreadQuery, place: str, *more: int) -> list[asyncpg.Record]:
+    async def _rows(
+        self, query: ThreadQuery, place: str, *more: int, matches: str = "null"
+    ) -> list[asyncpg.Record]:
+        asked = _asked(query.filter)
         text = (
             _QUERIES["search"]
             .replace("{among}", _QUERIES[place])
-            .replace("{matches}", "matches" if place == "few" else "null")
-            .replace("{offset}", "0" if place == "few" else "$6")
-            .replace("{matching}", _all_of(_asked(query.filter)))
+            .replace("{matches}", matches)
+            .replace("{offset}", "$6" if query.offset and place != "few" else _NO_OFFSET)
+            .replace("{matching}", _all_of(asked))
+            .replace("{compared}", _all_of(_WITHOUT_INDEX.get(name, name) for name in asked))
             .replace("{served}", _all_of(_served_by_index(query)))
             .replace("{order}", _order(query))
         )
@@ -113,9 +149,15 @@ def _page(query: ThreadQuery, rows: Sequence[asyncpg.Record], total: Total) -> T
     return ThreadPage([{name: row[name] for name in shown} for row in rows], total)
 
 
-def _key(query: ThreadQuery) -> bytes:
-    """The same for all queries that the same threads match."""
-    return dumps([*_arguments(query.filter), query.filter.status])
+def _key(wanted: ThreadFilter) -> bytes:
+    """The same for all conditions that the same threads meet."""
+    return dumps([*_arguments(wanted), wanted.status])
+
+
+def _walk(query: ThreadQuery) -> bytes:
+    """The same for all queries for the same page."""
+    page = dumps([query.sort_by, query.sort_order, query.offset, query.limit])
+    return _key(query.filter) + page
 
 
 def _served_by_index(query: ThreadQuery) -> list[str]:
@@ -143,7 +185,7 @@ def _has_searchable(values: dict[str, Any] | None) -> bool:
     return any(not isinstance(value, list | dict) for value in (values or {}).values())
 
 
-def _all_of(conditions: Sequence[str]) -> str:
+def _all_of(conditions: Iterable[str]) -> str:
     return " and ".join(_QUERIES[name] for name in ("typed", *conditions))
 
 

@@ -67,7 +67,11 @@ threads where {matching};
 
 -- name: first
 -- Not a statement: looks at the first threads in the order, and no further.
-(select * from threads where {served} order by {order} limit 1000) as threads where {matching};
+(select * from threads where {served} order by {order} limit 1000) as threads where {compared};
+
+-- name: counted
+-- Not a statement: how much matches, for a page that does not tell.
+(select count(*) from (select from threads where {matching} limit $9) as matching);
 
 -- name: matching_first
 -- Not a statement: finds whatever matches, then puts it in order. The offset keeps Postgres from
