@@ -14,7 +14,7 @@ from typing import Any
 
 import asyncpg
 
-from joinstream.domain.pages import Total, counted, many, told_by_page
+from joinstream.domain.pages import Total, counted, many
 from joinstream.domain.threads import THREAD_FIELDS, ThreadFilter, ThreadQuery
 from joinstream.encoding import dumps
 from joinstream.ports.threads import ThreadPage
@@ -27,8 +27,9 @@ _STATUSES_WITH_TERMS = ("interrupted", "error")
 """Of their threads there is an index by the terms of their metadata."""
 _WITHOUT_INDEX = {"by_terms": "by_metadata"}
 """What is quicker to compare with a row that has been found already."""
-_NO_OFFSET = "coalesce(0, $6)"
-"""Always 0, and planned as such: of a number it does not know, Postgres thinks that it is high."""
+_NO_OFFSET = "coalesce(0, $5)"
+"""Always 0, and planned as such: a number that Postgres does not know is a large one to it. It would
+plan anew for every query, to do better. Hence the limit stands in the text, too."""
 _WORTH_A_WALK = 100
 """From so many matches on, it is quicker to come upon a page of them than to put them in order."""
 
@@ -50,24 +51,6 @@ class ThreadSearch:
             return page
         return page._replace(total=Total(await self.count(query.filter)))
 
-    async def _found(self, query: ThreadQuery) -> ThreadPage:
-        if _asked(query.filter) == _served_by_index(query):
-            return await self._with_total(query, await self._rows(query, "in_order"))
-        for way in self._ways(query):
-            page = await way(query)
-            if page is not None:
-                return page
-        return await self._with_total(query, await self._rows(query, "matching_first"))
-
-    def _ways(self, query: ThreadQuery) -> list[_Way]:
-        """The ways to a page, the one that is quickest as far as is known first."""
-        matches = self._matches.of(_key(query.filter))
-        if matches >= _many(query):
-            return [self._page_of_walk]
-        if matches >= _WORTH_A_WALK:
-            return [self._page_of_walk, self._page_of_few]
-        return [self._page_of_few, self._page_of_walk]
-
     async def count(self, wanted: ThreadFilter, most: int | None = None) -> int:
         """How many match, counted up to `most`."""
         text = _QUERIES["count"].replace("{matching}", _all_of(_asked(wanted)))
@@ -75,54 +58,63 @@ class ThreadSearch:
         count: int = await self._database.fetchval(text, *_arguments(wanted), most)
         return count
 
+    async def _found(self, query: ThreadQuery) -> ThreadPage:
+        for way in self._ways(query):
+            page = await way(query)
+            if page is not None:
+                return page
+        return await self._page(query, await self._rows(query, "matching_first"))
+
+    def _ways(self, query: ThreadQuery) -> list[_Way]:
+        """The ways to a page, the one that is quickest as far as is known first."""
+        if _asked(query.filter) == _served_by_index(query):
+            return [self._page_in_order]
+        matches = self._matches.of(_key(query.filter))
+        if matches >= _many(query):
+            return [self._page_of_walk]
+        if matches >= _WORTH_A_WALK:
+            return [self._page_of_walk, self._page_of_few]
+        return [self._page_of_few, self._page_of_walk]
+
+    async def _page_in_order(self, query: ThreadQuery) -> ThreadPage:
+        return await self._page(query, await self._rows(query, "in_order"))
+
     async def _page_of_few(self, query: ThreadQuery) -> ThreadPage | None:
         """None when too many match to put them in order."""
-        rows = await self._rows(query, "few", _many(query), matches="matches")
-        matches: int = rows[0]["matches"] if rows else 0
+        rows = await self._rows(query, "few")
+        matches = rows[0]["matches"] if rows else 0
         if matches >= _WORTH_A_WALK:
             self._matches.remember(_key(query.filter), matches)
-        if matches >= _many(query):
-            return None
-        return _page(query, rows, Total(matches)) if rows else await self._with_total(query, rows)
+        return None if matches >= _many(query) else await self._page(query, rows)
 
     async def _page_of_walk(self, query: ThreadQuery) -> ThreadPage | None:
         """None when the first threads in the order do not fill the page."""
         if self._in_vain.of(_walk(query)):
             return None
-        most, known = _many(query), self._matches_many(query)
-        rows = await (
-            self._rows(query, "first")
-            if known
-            else self._rows(query, "first", most, matches=_QUERIES["counted"])
-        )
+        rows = await self._rows(query, "first")
         if len(rows) < query.limit:
             self._in_vain.remember(_walk(query), 1)
             return None
-        return _page(query, rows, counted(most if known else rows[0]["matches"], most))
+        return await self._page(query, rows)
 
-    async def _with_total(self, query: ThreadQuery, rows: list[asyncpg.Record]) -> ThreadPage:
-        """The page, with the number of all matches, counted only when nothing else tells it."""
-        told = told_by_page(len(rows), limit=query.limit, offset=query.offset)
-        if told is not None:
-            return _page(query, rows, told)
+    async def _page(self, query: ThreadQuery, rows: Sequence[asyncpg.Record]) -> ThreadPage:
+        """Each row says how much matches; without any, that may be more all the same."""
+        wanted = query.select or list(THREAD_FIELDS)
+        shown = [*wanted, "extracted"] if query.extract else wanted
         most = _many(query)
-        known = rows and self._matches_many(query)
-        number = most if known else await self.count(query.filter, most)
-        return _page(query, rows, counted(number, most))
+        matches = rows[0]["matches"] if rows else await self.count(query.filter, most)
+        return ThreadPage(
+            [{name: row[name] for name in shown} for row in rows], counted(matches, most)
+        )
 
-    def _matches_many(self, query: ThreadQuery) -> bool:
-        """Whether it is remembered that so much matches."""
-        return self._matches.of(_key(query.filter)) >= _many(query)
-
-    async def _rows(
-        self, query: ThreadQuery, place: str, *more: int, matches: str = "null"
-    ) -> list[asyncpg.Record]:
+    async def _rows(self, query: ThreadQuery, place: str) -> list[asyncpg.Record]:
         asked = _asked(query.filter)
         text = (
             _QUERIES["search"]
             .replace("{among}", _QUERIES[place])
-            .replace("{matches}", matches)
-            .replace("{offset}", "$6" if query.offset and place != "few" else _NO_OFFSET)
+            .replace("{matches}", self._told(query, place))
+            .replace("{limit}", str(query.limit))
+            .replace("{offset}", "$5" if query.offset and place != "few" else _NO_OFFSET)
             .replace("{matching}", _all_of(asked))
             .replace("{compared}", _all_of(_WITHOUT_INDEX.get(name, name) for name in asked))
             .replace("{served}", _all_of(_served_by_index(query)))
@@ -131,22 +123,22 @@ class ThreadSearch:
         return await self._database.fetch(
             _with_status(text, query.filter),
             *_arguments(query.filter),
-            query.limit,
             query.offset,
             query.select or list(THREAD_FIELDS),
             [asdict(extract) for extract in query.extract],
-            *more,
+            _many(query),
         )
+
+    def _told(self, query: ThreadQuery, place: str) -> str:
+        """What tells how much matches."""
+        if place == "few":
+            return "matches"
+        known = self._matches.of(_key(query.filter)) >= _many(query)
+        return _QUERIES["known" if known else "counted"]
 
 
 def _many(query: ThreadQuery) -> int:
     return many(limit=query.limit, offset=query.offset)
-
-
-def _page(query: ThreadQuery, rows: Sequence[asyncpg.Record], total: Total) -> ThreadPage:
-    wanted = query.select or list(THREAD_FIELDS)
-    shown = [*wanted, "extracted"] if query.extract else wanted
-    return ThreadPage([{name: row[name] for name in shown} for row in rows], total)
 
 
 def _key(wanted: ThreadFilter) -> bytes:

@@ -30,25 +30,25 @@ thread_id = any ($3);
 metadata @> any ($4);
 
 -- name: search
--- One page. Large columns are read only when selected ($7); $8 lists what to extract.
--- The store fills in where to look, the condition and the order, how many are known to match, and
--- the offset, unless where it looks is a page already.
+-- One page. Large columns are read only when selected ($6); $7 lists what to extract.
+-- The store fills in where to look, the condition and the order, what tells how much matches, the
+-- limit, and the offset, unless where it looks is a page already.
 select {matches} as matches,
        thread_id, created_at, updated_at, state_updated_at, metadata, status, error,
        case when status = 'busy' then active_run_v1(thread_id, active_run) end as active_run_id,
-       case when 'config' = any ($7::text[]) then config end as config,
-       case when 'values' = any ($7::text[]) then "values" end as "values",
-       case when 'interrupts' = any ($7::text[]) then interrupts end as interrupts,
+       case when 'config' = any ($6::text[]) then config end as config,
+       case when 'values' = any ($6::text[]) then "values" end as "values",
+       case when 'interrupts' = any ($6::text[]) then interrupts end as interrupts,
        (
            select jsonb_object_agg(e.alias, case e.root
                when 'values' then threads."values"
                when 'metadata' then threads.metadata
                when 'config' then threads.config
                when 'interrupts' then threads.interrupts end #> e.path)
-           from jsonb_to_recordset($8::jsonb) as e (alias text, root text, path text[])
+           from jsonb_to_recordset($7::jsonb) as e (alias text, root text, path text[])
        ) as extracted
 from {among}
-order by {order} limit $5 offset {offset};
+order by {order} limit {limit} offset {offset};
 
 -- name: in_order
 -- Not a statement: where to look for a page whose condition and order one index serves.
@@ -58,10 +58,10 @@ threads where {matching};
 -- Not a statement: finds whatever matches, and how much that is, unless there is too much of it.
 -- Whole rows are read of the page alone.
 (
-    select count(*) as matches, (array_agg(thread_id order by {order}))[$6 + 1 : $6 + $5] as ids
+    select count(*) as matches, (array_agg(thread_id order by {order}))[$5 + 1 : $5 + {limit}] as ids
     from (
         select thread_id, created_at, updated_at, state_updated_at, status
-        from threads where {matching} limit $9
+        from threads where {matching} limit $8
     ) as matching
 ) as page join threads on thread_id = any (ids);
 
@@ -70,8 +70,12 @@ threads where {matching};
 (select * from threads where {served} order by {order} limit 1000) as threads where {compared};
 
 -- name: counted
--- Not a statement: how much matches, for a page that does not tell.
-(select count(*) from (select from threads where {matching} limit $9) as matching);
+-- Not a statement: how much matches, where looking for the page does not tell.
+(select count(*) from (select from threads where {matching} limit $8) as matching);
+
+-- name: known
+-- Not a statement: the same, when it is known to be too much to count.
+$8::bigint;
 
 -- name: matching_first
 -- Not a statement: finds whatever matches, then puts it in order. The offset keeps Postgres from
