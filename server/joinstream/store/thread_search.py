@@ -28,8 +28,8 @@ _STATUSES_WITH_TERMS = ("interrupted", "error")
 _WITHOUT_INDEX = {"by_terms": "by_metadata"}
 """What is quicker to compare with a row that has been found already."""
 _NO_OFFSET = "coalesce(0, $5)"
-"""Always 0, and planned as such: a number that Postgres does not know is a large one to it. It would
-plan anew for every query, to do better. Hence the limit stands in the text, too."""
+"""Always 0, and planned as such: Postgres takes a number that it does not know for a large one, and
+would plan anew for every query, to do better. Hence the limit stands in the text, too."""
 _WORTH_A_WALK = 100
 """From so many matches on, it is quicker to come upon a page of them than to put them in order."""
 
