@@ -1,16 +1,15 @@
 """LangServe's API from within: what becomes of runs whose client leaves, and how it is guarded."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.api import TEST_GRAPHS, Api, running_api
+from tests.support.api import Api, running_api
 from tests.support.langserve import remote
-from tests.support.postgres import PostgresForTests
+from tests.support.leaving import are_cancelled, leave, running, runs_with
 from tests.support.waiting import eventually
 
 FOR_EVER = {"verb": "hang"}
@@ -18,11 +17,8 @@ HELLO = {"messages": [{"type": "human", "content": "good morning"}]}
 
 
 @pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
-    uri = await postgres.fresh_database()
-    async with running_api(uri, config=TEST_GRAPHS, worker=True, over_tcp=True) as running:
-        yield running
-    await postgres.drop_database(uri)
+def api(working_api: Api) -> Api:
+    return working_api
 
 
 async def call_for_ever(api: Api, how: str) -> None:
@@ -31,35 +27,17 @@ async def call_for_ever(api: Api, how: str) -> None:
         await api.http.post(f"/langserve/faulty/{how}", json=body, timeout=None)
 
 
-async def runs_with(api: Api, status: str, count: int) -> Any:
-    found = await api.backends.pool.fetch("select * from runs where status = $1", status)
-    return found if len(found) == count else None
-
-
 @pytest.mark.parametrize("how", ["invoke", "batch", "stream", "stream_events", "stream_log"])
 async def test_leaving_cancels_the_runs(api: Api, how: str) -> None:
     count = 2 if how == "batch" else 1
-    calling = asyncio.create_task(call_for_ever(api, how))
-    runs = await eventually(lambda: runs_with(api, "running", count))
-    calling.cancel()
-    await asyncio.wait({calling})
-
-    async def ended() -> Any:
-        found = await api.backends.pool.fetch(
-            "select * from runs where run_id = any ($1) and status <> 'running'",
-            [run["run_id"] for run in runs],
-        )
-        return found if len(found) == count else None
-
-    for run in await eventually(ended):
-        assert (run["status"], run["cancel_reason"]) == ("interrupted", "client disconnected")
+    await are_cancelled(api, await leave(api, call_for_ever(api, how), count))
 
 
 @pytest.mark.parametrize("how", ["invoke", "batch"])
 async def test_the_servers_stop_ends_a_call_that_waits(api: Api, how: str) -> None:
     body = {"inputs": [FOR_EVER, FOR_EVER]} if how == "batch" else {"input": FOR_EVER}
     calling = asyncio.create_task(api.http.post(f"/langserve/faulty/{how}", json=body))
-    await eventually(lambda: runs_with(api, "running", 2 if how == "batch" else 1))
+    await running(api, 2 if how == "batch" else 1)
     api.app.state.open_streams.close()
     answer = await calling
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
@@ -69,10 +47,11 @@ async def test_the_servers_stop_is_no_end_of_a_stream(api: Api) -> None:
     async with remote(api.http, "faulty") as graph:
         chunks = graph.astream(FOR_EVER)
         assert list(await anext(chunks)) == ["before"]
+        runs = await running(api)
         api.app.state.open_streams.close()
         with pytest.raises(httpx.RemoteProtocolError):
             await anext(chunks)
-    await api.http.post("/runs/cancel", json={"status": "running"})
+    await are_cancelled(api, runs)
 
 
 async def test_a_failed_batch_leaves_no_run_behind(api: Api) -> None:
@@ -89,7 +68,7 @@ async def test_a_failed_batch_leaves_no_run_behind(api: Api) -> None:
 async def test_no_more_runs_at_once_than_was_asked_for(api: Api) -> None:
     body = {"inputs": [FOR_EVER] * 3, "config": {"max_concurrency": 2}}
     calling = asyncio.create_task(api.http.post("/langserve/faulty/batch", json=body))
-    await eventually(lambda: runs_with(api, "running", 2))
+    await running(api, 2)
     assert await runs_with(api, "pending", 0) == []
     api.app.state.open_streams.close()
     assert (await calling).status_code == 503

@@ -1,7 +1,7 @@
 """/mcp from within: what becomes of calls whose client leaves, what is refused, and to whom."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.support.api import TENANTS, TEST_GRAPHS, Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 from tests.support.gates import Essay
+from tests.support.leaving import are_cancelled, leave, running
 from tests.support.mcp import call, mcp_client, rpc
-from tests.support.postgres import PostgresForTests
-from tests.support.waiting import eventually
 
 META, NEWEST = "io.modelcontextprotocol", "2026-07-28"
 FOR_EVER = {"verb": "hang"}
@@ -23,22 +22,8 @@ BOB = {"authorization": "Bearer bob-key"}
 
 
 @pytest.fixture(scope="module")
-def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gates")
-
-
-@pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests, gates: Path) -> AsyncIterator[Api]:
-    uri = await postgres.fresh_database()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESSAY_GATES", str(gates))
-        async with running_api(uri, config=TEST_GRAPHS, worker=True, over_tcp=True) as running:
-            yield running
-    await postgres.drop_database(uri)
-
-
-async def run_with(api: Api, status: str) -> Any:
-    return await api.backends.pool.fetchrow("select * from runs where status = $1", status)
+def api(working_api: Api) -> Api:
+    return working_api
 
 
 async def test_progress_is_told_while_the_graph_is_at_work(api: Api, gates: Path) -> None:
@@ -80,21 +65,15 @@ LEAVING: dict[str, Callable[[Api], Coroutine[Any, Any, None]]] = {
 
 @pytest.mark.parametrize("how", LEAVING)
 async def test_leaving_cancels_the_run(api: Api, how: str) -> None:
-    calling = asyncio.create_task(LEAVING[how](api))
-    run = await eventually(lambda: run_with(api, "running"))
-    calling.cancel()
-    await asyncio.wait({calling})
+    await are_cancelled(api, await leave(api, LEAVING[how](api)))
 
-    async def ended() -> Any:
-        return await api.backends.pool.fetchrow(
-            "select * from runs where run_id = $1 and status <> 'running'", run["run_id"]
-        )
 
-    cancelled = await eventually(ended)
-    assert (cancelled["status"], cancelled["cancel_reason"]) == (
-        "interrupted",
-        "client disconnected",
-    )
+async def test_the_servers_stop_cancels_the_run_of_a_stream(api: Api) -> None:
+    calling = asyncio.create_task(post_for_ever(api, progressToken=7))
+    runs = await running(api)
+    api.app.state.open_streams.close()
+    await calling
+    await are_cancelled(api, runs)
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,20 @@
 """The OpenAI API from within: what becomes of runs whose client leaves, and how it is guarded."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
 
 import httpx
 import openai
 import pytest
 
-from tests.support.api import TEST_GRAPHS, Api, running_api
+from tests.support.api import Api, running_api
+from tests.support.leaving import are_cancelled, leave, running
 from tests.support.openai import openai_to, order
-from tests.support.postgres import PostgresForTests
-from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests) -> AsyncIterator[Api]:
-    uri = await postgres.fresh_database()
-    async with running_api(uri, config=TEST_GRAPHS, worker=True, over_tcp=True) as running:
-        yield running
-    await postgres.drop_database(uri)
+def api(working_api: Api) -> Api:
+    return working_api
 
 
 async def ask_for_ever(api: Api, *, stream: bool) -> None:
@@ -30,27 +24,9 @@ async def ask_for_ever(api: Api, *, stream: bool) -> None:
         await api.http.post("/v1/chat/completions", json=body, timeout=None)
 
 
-async def run_with(api: Api, status: str) -> Any:
-    return await api.backends.pool.fetchrow("select * from runs where status = $1", status)
-
-
 @pytest.mark.parametrize("stream", [True, False])
 async def test_leaving_cancels_the_run(api: Api, stream: bool) -> None:
-    asking = asyncio.create_task(ask_for_ever(api, stream=stream))
-    run = await eventually(lambda: run_with(api, "running"))
-    asking.cancel()
-    await asyncio.wait({asking})
-
-    async def ended() -> Any:
-        return await api.backends.pool.fetchrow(
-            "select * from runs where run_id = $1 and status <> 'running'", run["run_id"]
-        )
-
-    cancelled = await eventually(ended)
-    assert (cancelled["status"], cancelled["cancel_reason"]) == (
-        "interrupted",
-        "client disconnected",
-    )
+    await are_cancelled(api, await leave(api, ask_for_ever(api, stream=stream)))
 
 
 async def test_the_servers_stop_ends_a_request_that_waits(api: Api) -> None:
@@ -58,11 +34,21 @@ async def test_the_servers_stop_ends_a_request_that_waits(api: Api) -> None:
     asking = asyncio.create_task(
         api.http.post("/v1/chat/completions", json={"model": "speaker", "messages": messages})
     )
-    await eventually(lambda: run_with(api, "running"))
+    runs = await running(api)
     api.app.state.open_streams.close()
     answer = await asking
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert answer.json()["error"]["type"] == "server_error"
+    await are_cancelled(api, runs)
+
+
+async def test_the_servers_stop_cancels_the_run_of_a_stream(api: Api) -> None:
+    """There is no way back to it."""
+    asking = asyncio.create_task(ask_for_ever(api, stream=True))
+    runs = await running(api)
+    api.app.state.open_streams.close()
+    await asking
+    await are_cancelled(api, runs)
 
 
 async def test_errors_are_translated_under_a_prefix_too(database_uri: str) -> None:

@@ -11,10 +11,9 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from tests.support.api import TEST_GRAPHS, Api, running_api
+from tests.support.api import Api
 from tests.support.gates import Essay
 from tests.support.openai import openai_to, order, user
-from tests.support.postgres import PostgresForTests
 from tests.support.waiting import eventually
 
 CHAT = "/v1/chat/completions"
@@ -22,18 +21,8 @@ RESPONSES = "/v1/responses"
 
 
 @pytest.fixture(scope="module")
-def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gates")
-
-
-@pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests, gates: Path) -> AsyncIterator[Api]:
-    uri = await postgres.fresh_database()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESSAY_GATES", str(gates))
-        async with running_api(uri, config=TEST_GRAPHS, worker=True, over_tcp=True) as running:
-            yield running
-    await postgres.drop_database(uri)
+def api(working_api: Api) -> Api:
+    return working_api
 
 
 @pytest.fixture

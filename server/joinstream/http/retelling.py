@@ -42,11 +42,19 @@ def retold(
 ) -> StreamingBody:
     """The SSE response of a run, as its teller has it.
 
-    When the server stops it is cut off: half of an answer would pass for the whole.
+    When the server stops it is cut off: half of an answer would pass for the whole. Whoever would
+    have cancelled the run by leaving has no way back to it either.
     """
     headers = {**STREAM_HEADERS, "Content-Location": run_path(request, stream.run)}
     chunks = _chunks(stream, teller, finish)
-    return run_body(request, stream, chunks, headers, cancel_on_disconnect=cancel_on_disconnect)
+    return run_body(
+        request,
+        stream,
+        chunks,
+        headers,
+        cancel_on_disconnect=cancel_on_disconnect,
+        comes_back=False,
+    )
 
 
 async def _chunks(stream: RunStream, teller: Teller, finish: Finish) -> AsyncIterator[bytes]:

@@ -153,8 +153,12 @@ def run_body(
     headers: Mapping[str, str],
     *,
     cancel_on_disconnect: bool,
+    comes_back: bool = True,
 ) -> StreamingBody:
-    """The response of `chunks`, which are made of what comes of the run."""
+    """The response of `chunks`, which are made of what comes of the run.
+
+    `comes_back` says whether a client that the server cuts off can join the run again.
+    """
     open_streams: OpenStreams = request.app.state.open_streams
     cancel = partial(cancel_abandoned, request, stream.run)
     return StreamingBody(
@@ -163,6 +167,7 @@ def run_body(
         open_streams=open_streams,
         close=stream.close,
         on_disconnect=cancel if cancel_on_disconnect else None,
+        comes_back=comes_back,
     )
 
 

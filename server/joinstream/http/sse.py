@@ -83,7 +83,8 @@ class OpenStreams:
 class StreamingBody(Response):
     """A response whose chunks come from an iterator, for as long as the client stays.
 
-    `close` is awaited however the response ends; `on_disconnect` when the client left first.
+    `close` is awaited however the response ends; `on_disconnect` when the client left first, or was
+    cut off without being one that `comes_back`.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class StreamingBody(Response):
         open_streams: OpenStreams,
         close: Callable[[], Awaitable[None]],
         on_disconnect: OnDisconnect | None = None,
+        comes_back: bool = True,
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -102,6 +104,7 @@ class StreamingBody(Response):
         self._open_streams = open_streams
         self._close = close
         self._on_disconnect = on_disconnect
+        self._comes_back = comes_back
         self._sender: asyncio.Task[None] | None = None
         self._interrupted = False
         self._ending = False
@@ -139,7 +142,8 @@ class StreamingBody(Response):
 
     async def _finish(self) -> None:
         await self._close()
-        if self._client_left and self._on_disconnect is not None:
+        is_gone = self._client_left or not (self._ending or self._comes_back)
+        if is_gone and self._on_disconnect is not None:
             await self._on_disconnect()
 
     async def _watch(self, receive: Receive) -> None:
