@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from langgraph_sdk.errors import BadRequestError, NotFoundError, UnprocessableEntityError
+from langgraph_sdk.schema import OnCompletionBehavior
 
 from joinstream.errors import Unavailable
 from tests.support.api import TENANTS, Api, running_api
@@ -347,6 +348,29 @@ async def test_a_firing_belongs_to_whoever_made_the_cron(database_uri: str) -> N
         assert configurable["langgraph_auth_user_id"] == "ann"
         assert configurable["langgraph_auth_user"]["email"] == "ann@home"
         assert await bob.threads.search() == []
+
+
+@pytest.mark.parametrize("kept", ["keep", "delete"])
+async def test_nobody_makes_runs_of_a_cron_anybody_elses(
+    database_uri: str, kept: OnCompletionBehavior
+) -> None:
+    async with running_api(database_uri, config=TENANTS, ff_crons_enabled=False) as api:
+        ann = api.client_with({"authorization": "Bearer ann-key"})
+        bobs: Any = {"owner": "bob"}
+        config: Any = {"metadata": bobs}
+        created: Any = await ann.crons.create(
+            "echo", schedule=YEARLY, metadata=bobs, on_run_completed=kept
+        )
+        changed: Any = await ann.crons.create("echo", schedule=YEARLY, on_run_completed=kept)
+        await ann.crons.update(changed["cron_id"], metadata=bobs, config=config)
+        for cron in (created, changed):
+            await make_due(api, cron["cron_id"])
+        assert await fire(api) == 2
+        runs = await api.backends.database.fetch("select metadata, thread_id from runs")
+        assert [run["metadata"]["owner"] for run in runs] == ["ann", "ann"]
+        assert await ann.threads.count() == (2 if kept == "keep" else 0)
+        bob = api.client_with({"authorization": "Bearer bob-key"})
+        assert await bob.threads.count() == 0
 
 
 async def test_a_running_server_fires_every_second(database_uri: str) -> None:

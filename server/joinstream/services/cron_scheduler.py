@@ -136,7 +136,8 @@ class CronScheduler:
             asked,
             assistant=str(cron.assistant_id),
             config={**asked.config, "configurable": configurable},
-            metadata={**cron.metadata, **asked.metadata, "cron_id": cron_id},
+            # the cron's own has the last word: it is what auth has left of what the client sent
+            metadata={**asked.metadata, **cron.metadata, "cron_id": cron_id},
             on_completion=cron.on_run_completed,
         )
         runs = replace(self._runs, access=_OnBehalfOf(caller))
