@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -215,3 +216,19 @@ async def test_an_unreachable_database_is_one_line_without_the_password() -> Non
         await migrate("postgresql://joe:hunter2@127.0.0.1:1/app")
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_user_who_may_not_migrate_is_told_so_in_one_line(empty_database_uri: str) -> None:
+    role = f"guest_{uuid4().hex}"
+    owner = await asyncpg.connect(empty_database_uri)
+    try:
+        await owner.execute(f"create role {role} login")
+        guest_uri = empty_database_uri.replace("postgres@", f"{role}@", 1)
+        with pytest.raises(StartupError, match=r"may not do what is needed.*schema public"):
+            await migrate(guest_uri)
+        await migrate(empty_database_uri)
+        with pytest.raises(StartupError, match=r"may not do what is needed.*joinstream_migrations"):
+            await pending(guest_uri)
+    finally:
+        await owner.execute(f"drop role {role}")
+        await owner.close()

@@ -15,6 +15,7 @@ from joinstream.errors import StartupError
 from joinstream.importing import AT_A_TIME, Importer, Outcome, Report, Target, open_source
 from joinstream.processes.preparation import Prepared, prepare, require_migrated
 from joinstream.serializer import checkpoint_serializer
+from joinstream.settings.addresses import check_postgres_address
 from joinstream.store.database import Database
 from joinstream.store.encrypted.check import check_ciphers
 from joinstream.store.pool import create_pool
@@ -36,6 +37,10 @@ def run_import(
 
     Raises StartupError.
     """
+    try:
+        check_postgres_address(uri)
+    except ValueError as error:
+        raise StartupError(f"--from: the address {error}.") from None
     prepared = prepare(config)
     known = prepared.project.graph_ids
     if graph_id is not None and graph_id not in known:

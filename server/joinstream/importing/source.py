@@ -11,6 +11,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from joinstream.errors import StartupError
 from joinstream.importing.queries import SOURCE
 from joinstream.importing.reader import ThreadReader
+from joinstream.store.addresses import asyncpg_address
 
 _READ_COLUMNS = {
     "checkpoints": ("thread_id", "checkpoint_ns", "checkpoint_id", "parent_checkpoint_id",
@@ -84,7 +85,7 @@ async def open_source(
     """Connect. Raises StartupError in one line when that fails or the tables are not there."""
     try:
         pool = await asyncpg.create_pool(
-            uri,
+            **asyncpg_address(uri),
             min_size=1,
             max_size=connections,
             init=_read_json_as_it_is,

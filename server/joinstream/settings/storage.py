@@ -1,13 +1,9 @@
 """Where everything is kept."""
 
-from urllib.parse import urlsplit
-
 from pydantic import PositiveInt, SecretStr, field_validator
 
+from joinstream.settings.addresses import check_postgres_address, check_redis_address
 from joinstream.settings.section import Section, variable
-
-_POSTGRES_SCHEMES = ("postgresql", "postgres")
-_REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 
 
 class Storage(Section):
@@ -18,8 +14,10 @@ class Storage(Section):
         "POSTGRES_URI_CUSTOM",
         "POSTGRES_URI",
         default=None,
-        description="""Address of Postgres 14 or newer, `postgresql://user:password@host/name`.
-        `serve` and `worker` need it; without it, `dev` runs a Postgres of its own.""",
+        description="""Address of Postgres 14 or newer, `postgresql://user:password@host/name`, with
+        special characters of the password percent-encoded and the parameters of libpq behind `?`,
+        such as `sslmode`. `serve` and `worker` need it; without it, `dev` runs a Postgres of its
+        own.""",
     )
     langgraph_postgres_pool_max_size: PositiveInt = variable(
         "LANGGRAPH_POSTGRES_POOL_MAX_SIZE",
@@ -59,15 +57,13 @@ class Storage(Section):
     @field_validator("database_uri")
     @classmethod
     def _is_postgres(cls, uri: SecretStr | None) -> SecretStr | None:
-        return _with_scheme(uri, _POSTGRES_SCHEMES)
+        if uri is not None:
+            check_postgres_address(uri.get_secret_value())
+        return uri
 
     @field_validator("redis_uri")
     @classmethod
     def _is_redis(cls, uri: SecretStr | None) -> SecretStr | None:
-        return _with_scheme(uri, _REDIS_SCHEMES)
-
-
-def _with_scheme(uri: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
-    if uri is not None and urlsplit(uri.get_secret_value()).scheme not in schemes:
-        raise ValueError("must start with " + " or ".join(f"{scheme}://" for scheme in schemes))
-    return uri
+        if uri is not None:
+            check_redis_address(uri.get_secret_value())
+        return uri

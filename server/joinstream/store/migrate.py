@@ -96,7 +96,10 @@ async def pending(
 
 @asynccontextmanager
 async def connected(given: asyncpg.Connection | str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to migrate on. Raises StartupError when the database cannot be reached."""
+    """A connection to migrate on.
+
+    Raises StartupError when the database cannot be reached, or refuses what is done on it.
+    """
     if not isinstance(given, str):
         yield given
         return
@@ -104,6 +107,12 @@ async def connected(given: asyncpg.Connection | str) -> AsyncIterator[asyncpg.Co
     try:
         async with pool.acquire() as connection:
             yield connection
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError) as error:
+        raise StartupError(
+            f"The user of DATABASE_URI may not do what is needed ({error}): migrate with the owner "
+            "of a schema, such as `create schema joinstream authorization …`, and serve with that "
+            "user or grant the other one all privileges on its tables."
+        ) from error
     finally:
         await pool.close()
 

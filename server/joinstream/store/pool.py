@@ -8,6 +8,7 @@ from orjson import Fragment
 
 from joinstream.encoding import dumps_for_postgres, loads
 from joinstream.errors import StartupError
+from joinstream.store.addresses import asyncpg_address
 
 MINIMUM_POSTGRES = 140000
 """server_version_num of the oldest Postgres the schema works on (14)."""
@@ -41,7 +42,7 @@ async def create_pool(
     """
     try:
         pool: asyncpg.Pool = await asyncpg.create_pool(
-            database_uri,
+            **asyncpg_address(database_uri),
             min_size=min_size,
             max_size=max_size,
             init=_set_up_connection,

@@ -16,6 +16,7 @@ from joinstream.domain.run_record import Run
 from joinstream.ports.runs import Claimant, LeaseStore
 from joinstream.project import Project
 from joinstream.settings import Settings
+from joinstream.store.addresses import asyncpg_address
 from joinstream.store.database import Database
 from joinstream.store.pool import statement_cache_size
 from joinstream.store.runs import PostgresRuns
@@ -45,7 +46,7 @@ def make_worker(
     @asynccontextmanager
     async def open_lease_store() -> AsyncIterator[LeaseStore]:
         connection = await asyncpg.connect(
-            database_uri(settings),
+            **asyncpg_address(database_uri(settings)),
             timeout=5,
             command_timeout=5,
             statement_cache_size=statement_cache_size(settings.prepared_statements),
