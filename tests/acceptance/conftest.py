@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from tests.support.postgres import PostgresForTests
@@ -37,3 +38,8 @@ def deployment(request: pytest.FixtureRequest) -> Deployment:
     """Each way to run joinstream in turn."""
     running: Deployment = request.getfixturevalue(request.param)
     return running
+
+
+@pytest.fixture
+def http(deployment: Deployment) -> httpx.AsyncClient:
+    return deployment.http
