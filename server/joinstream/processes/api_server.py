@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from joinstream.errors import StartupError
 from joinstream.http.sse import ResponseCutOff
+from joinstream.processes.bounded_requests import BoundedRequests
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ class ApiServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=BoundedRequests,
                 loop="none",
                 lifespan="off",
                 log_config=None,
