@@ -54,7 +54,9 @@ def make_services(
         access = NotingAccess(access)
     thread_store = backends.stores.threads(checkpoints.saver_on, settings.ttl_of_new_threads)
     announce_update = StateUpdates(bus.events).announce
-    thread_states = ThreadStates(thread_store, checkpoints, project, access, announce_update)
+    thread_states = ThreadStates(
+        thread_store, backends.runs, checkpoints, project, access, announce_update
+    )
     thread_service = Threads(thread_store, thread_states, bus.signals, bus.events, access)
     assistant_store = backends.stores.assistants()
     assistant_service = Assistants(assistant_store, project, access)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from joinstream.domain.identity import PERMISSIONS_KEY, USER_ID_KEY, USER_KEY
 from joinstream.domain.ids import RunId
 from joinstream.domain.kwargs import EventStreaming, RunCommand, RunConfig, RunKwargs
 from joinstream.domain.reserved import RESERVED_CONFIGURABLE
@@ -76,6 +77,12 @@ def with_headers(config: Mapping[str, Any], headers: Mapping[str, str]) -> RunCo
 def config_of_thread(config: RunConfig) -> dict[str, Any]:
     """What its thread shows of a run's config. Later runs inherit no settings from it."""
     return {**config, "configurable": {}}
+
+
+def settings_of(configurable: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run was configured with: neither where on its thread it began, nor who created it."""
+    about_the_run = CHECKPOINT_KEYS | {USER_KEY, USER_ID_KEY, PERMISSIONS_KEY}
+    return {key: value for key, value in configurable.items() if key not in about_the_run}
 
 
 def sets_configurable(config: RunConfig) -> bool:

@@ -60,6 +60,11 @@ class Project:
         """In the order of the file."""
         return tuple(self._graphs)
 
+    @property
+    def made_anew(self) -> frozenset[str]:
+        """The graphs that a factory makes for each use, from the config of that use."""
+        return frozenset(i for i, each in self._graphs.items() if isinstance(each.graph, Factory))
+
     def description(self, graph_id: str) -> str | None:
         """Raises KeyError for an unknown graph."""
         return self._graphs[graph_id].description

@@ -5,7 +5,7 @@ transaction as the row: no run can start in between, and no reader finds one wit
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from langgraph_sdk.runtime import AccessContext
 from joinstream.domain.access import Filter
 from joinstream.domain.failures import failure_of
 from joinstream.domain.ids import ThreadId
+from joinstream.domain.run_request import settings_of
 from joinstream.domain.runs import thread_status_after
 from joinstream.domain.state_view import (
     CheckpointView,
@@ -33,6 +34,7 @@ from joinstream.domain.threads import Thread
 from joinstream.errors import BadRequest, Conflict, NotFound, RequestError
 from joinstream.ports.access import Access
 from joinstream.ports.checkpoints import Checkpoints
+from joinstream.ports.runs import RunStore
 from joinstream.ports.threads import LockedThread, ThreadStore
 from joinstream.project import Project
 from joinstream.services.open_graph import Graph, opened_graph
@@ -45,7 +47,7 @@ AnnounceUpdate = Callable[[ThreadId, int, StateView], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
-_FAULTS_OF_AN_UPDATE = (
+_FAULTS_OF_A_GRAPH = (
     ValueError,
     TypeError,
     LookupError,
@@ -76,12 +78,14 @@ class ThreadStates:
     def __init__(
         self,
         threads: ThreadStore,
+        runs: RunStore,
         checkpoints: Checkpoints,
         project: Project,
         access: Access,
         announce: AnnounceUpdate,
     ) -> None:
         self._threads = threads
+        self._runs = runs
         self._checkpoints = checkpoints
         self._project = project
         self._access = access
@@ -110,9 +114,10 @@ class ThreadStates:
         if thread.graph_id is None:
             return empty_state_view(str(thread_id), checkpoint.get("checkpoint_id"))
         config = _config(thread, checkpoint)
+        settings = await self._settings(thread)
         saver = self._checkpoints.saver()
-        async with self._opened(thread, config, "threads.read", saver) as graph:
-            with _as_bad_request(ValueError):
+        async with self._opened(thread, settings, config, "threads.read", saver) as graph:
+            with _unreadable_is_bad_request():
                 return state_view(await graph.aget_state(config, subgraphs=subgraphs))
 
     async def history(self, thread_id: ThreadId, query: HistoryQuery) -> list[StateView]:
@@ -122,9 +127,10 @@ class ThreadStates:
             return []
         config = _config(thread, query.checkpoint)
         before = RunnableConfig(configurable=dict(query.before)) if query.before else None
+        settings = await self._settings(thread)
         saver = self._checkpoints.saver()
-        async with self._opened(thread, config, "threads.read", saver) as graph:
-            with _as_bad_request(ValueError):
+        async with self._opened(thread, settings, config, "threads.read", saver) as graph:
+            with _unreadable_is_bad_request():
                 snapshots = graph.aget_state_history(
                     config, filter=query.metadata, before=before, limit=query.limit
                 )
@@ -156,25 +162,32 @@ class ThreadStates:
         visible: Filter = None,
     ) -> CheckpointView:
         """As `update`, one checkpoint for each superstep, for a caller who has been allowed to."""
+        # before the lock, which holds a connection already
+        settings = await self._settings(await self._thread(thread_id, visible))
         async with self._threads.locked(thread_id, visible) as locked:
             if locked is None:
                 raise _unknown(thread_id)
             _require_updatable(locked.thread)
-            updated, epoch, state = await self._update(locked, supersteps, checkpoint or {})
+            updated, epoch, state = await self._update(
+                locked, settings, supersteps, checkpoint or {}
+            )
         await self._announce(thread_id, epoch, state)
         return updated
 
     async def _update(
         self,
         locked: LockedThread,
+        settings: Mapping[str, Any],
         supersteps: Sequence[Sequence[StateUpdate]],
         checkpoint: Checkpoint,
     ) -> tuple[CheckpointView, int, StateView]:
         """The new checkpoint; the epoch that the update took, and the thread's state now."""
         config = _config(locked.thread, checkpoint)
-        opened = self._opened(locked.thread, config, "threads.update", locked.checkpointer)
+        opened = self._opened(
+            locked.thread, settings, config, "threads.update", locked.checkpointer
+        )
         async with opened as graph:
-            with _as_bad_request(*_FAULTS_OF_AN_UPDATE):
+            with _as_bad_request("The graph does not take this", *_FAULTS_OF_A_GRAPH):
                 updated = await graph.abulk_update_state(config, supersteps)
             snapshot = await graph.aget_state(_config(locked.thread, {}))
         epoch = await _record(locked, thread_state(snapshot))
@@ -190,9 +203,17 @@ class ThreadStates:
             raise _unknown(thread_id)
         return thread
 
+    async def _settings(self, thread: Thread) -> dict[str, Any]:
+        """What the thread's newest run was configured with, if its graph was made from that."""
+        if thread.graph_id not in self._project.made_anew:
+            return {}
+        newest = await self._runs.search(thread.thread_id, status=None, limit=1, offset=0)
+        return settings_of(newest[0].kwargs["config"]["configurable"]) if newest else {}
+
     def _opened(
         self,
         thread: Thread,
+        settings: Mapping[str, Any],
         config: RunnableConfig,
         access_context: AccessContext,
         saver: BaseCheckpointSaver[Any],
@@ -200,7 +221,9 @@ class ThreadStates:
         assert thread.graph_id is not None
         caller = self._access.caller
         user = caller.user if caller else None
-        return opened_graph(self._project, thread.graph_id, config, access_context, saver, user)
+        who = caller.configurable() if caller else {}
+        making = RunnableConfig(configurable={**settings, **who, **config["configurable"]})
+        return opened_graph(self._project, thread.graph_id, making, access_context, saver, user)
 
 
 async def _record(locked: LockedThread, state: ThreadState) -> int:
@@ -228,8 +251,13 @@ def _config(thread: Thread, checkpoint: Checkpoint) -> RunnableConfig:
     )
 
 
+def _unreadable_is_bad_request() -> AbstractContextManager[None]:
+    """Reading applies what the last step wrote, by reducers that may refuse it ever again."""
+    return _as_bad_request("The graph cannot tell its state", *_FAULTS_OF_A_GRAPH)
+
+
 @contextmanager
-def _as_bad_request(*kinds: type[Exception]) -> Iterator[None]:
+def _as_bad_request(what: str, *kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except RequestError:
@@ -239,9 +267,7 @@ def _as_bad_request(*kinds: type[Exception]) -> Iterator[None]:
         # of a client's mistake, where in the graph it came up is of no interest
         where = None if isinstance(error, _MISTAKES_OF_CLIENTS) else error
         log.warning("state request refused", reason=failure["error"], exc_info=where)
-        raise BadRequest(
-            f"The graph does not take this: {failure['error']}: {failure['message']}"
-        ) from error
+        raise BadRequest(f"{what}: {failure['error']}: {failure['message']}") from error
 
 
 def _unknown(thread_id: ThreadId) -> NotFound:

@@ -15,6 +15,7 @@ from joinstream.domain.events import FrameKind
 from joinstream.domain.identity import user_of
 from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
+from joinstream.domain.run_request import settings_of
 from joinstream.domain.thread_state import NO_STATE, ThreadState, thread_state
 from joinstream.encoding import dumps
 from joinstream.encryption.context import CONTEXT_KEY, encrypting_for
@@ -209,16 +210,15 @@ class _Execution:
         """The state after a failure or a cancel; a graph that cannot tell changes nothing."""
         if self._run.temporary:
             return NO_STATE
-        config = _thread_config(self._run)
         try:
             async with self._parts.project.open_graph(
                 self._run.graph_id,
-                config=config,
+                config=_making_config(self._run),
                 access_context="threads.read",
                 user=user_of(self._kwargs["config"]["configurable"]),
                 checkpointer=self._parts.checkpoints.saver(),
             ) as graph:
-                return thread_state(await graph.aget_state(config))
+                return thread_state(await graph.aget_state(_thread_config(self._run)))
         except Exception as error:
             log.warning("state after the run cannot be read", exc_info=error)
             return NO_STATE
@@ -310,3 +310,9 @@ def _announce(run: Run, publisher: RunPublisher) -> None:
 
 def _thread_config(run: Run) -> Any:
     return {"configurable": {"thread_id": str(run.thread_id), "checkpoint_ns": ""}}
+
+
+def _making_config(run: Run) -> Any:
+    """What a factory makes the run's graph from, when only its state is to be read."""
+    settings = settings_of(run.kwargs["config"]["configurable"])
+    return {"configurable": {**settings, **_thread_config(run)["configurable"]}}
