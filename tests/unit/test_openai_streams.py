@@ -12,7 +12,7 @@ import pytest
 from joinstream.domain.events import EventId, Frame, FrameKind
 from joinstream.domain.ids import AssistantId, RunId, ThreadId
 from joinstream.domain.run_record import Run
-from joinstream.openai_api.answer import answer_of, input_id
+from joinstream.http.answer import answer_of, input_id
 from joinstream.openai_api.chat_stream import ChatStream
 from joinstream.openai_api.chat_wire import Heading
 from joinstream.openai_api.response_events import ResponseStream

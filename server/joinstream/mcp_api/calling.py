@@ -14,23 +14,17 @@ from joinstream.encoding import dumps, loads
 from joinstream.errors import RequestError, Unprocessable
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
+from joinstream.http.json_rpc import MessageId, message_event, success
 from joinstream.http.respond import json_response
 from joinstream.http.retelling import retold
 from joinstream.http.run_outcome import outcome_of
 from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
-from joinstream.mcp_api.telling import ProgressTeller, message_event
+from joinstream.mcp_api.telling import ProgressTeller
 from joinstream.mcp_api.tool_schemas import SOLE_ARGUMENT, takes_object
 from joinstream.mcp_api.tools import assistant_called, input_schema_of
 from joinstream.mcp_api.versions import completed, knows_structure
-from joinstream.mcp_api.wire import (
-    CallMeta,
-    CallParams,
-    MessageId,
-    TextContent,
-    ToolResult,
-    success,
-)
+from joinstream.mcp_api.wire import CallMeta, CallParams, TextContent, ToolResult
 from joinstream.services.run_streams import RunStream
 
 _EVENT_STREAM = "text/event-stream"

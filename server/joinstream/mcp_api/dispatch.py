@@ -8,6 +8,16 @@ from starlette.responses import Response
 
 from joinstream import __version__
 from joinstream.errors import Forbidden, Unprocessable
+from joinstream.http.json_rpc import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    MessageId,
+    refusal,
+    success,
+    with_hint,
+)
 from joinstream.http.origins import is_allowed, origin_of, refusal_of
 from joinstream.http.parse import json_body, validated
 from joinstream.http.respond import json_response
@@ -22,18 +32,11 @@ from joinstream.mcp_api.versions import (
     version_of,
 )
 from joinstream.mcp_api.wire import (
-    INVALID_PARAMS,
-    INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    PARSE_ERROR,
     UNSUPPORTED_VERSION,
     CallParams,
     InitializeParams,
     ListParams,
     Message,
-    MessageId,
-    refusal,
-    success,
 )
 
 _SERVER = {"name": "joinstream", "version": __version__}
@@ -57,7 +60,7 @@ async def answer(request: Request) -> Response:
     try:
         message = validated(given, Message)
     except Unprocessable as error:
-        return _refused(None, INVALID_REQUEST, _with_hint(given, error.detail), status=400)
+        return _refused(None, INVALID_REQUEST, with_hint(given, error.detail), status=400)
     if message.method is None or message.id is None:
         return Response(status_code=202)
     if version == STATELESS:
@@ -126,10 +129,6 @@ def _unsupported(version: str) -> tuple[str, Any]:
     known = ", ".join(KNOWN)
     said = f"MCP-Protocol-Version: {version!r} is not spoken here; these are: {known}."
     return said, {"supported": KNOWN, "requested": version}
-
-
-def _with_hint(given: Any, detail: str) -> str:
-    return "Send one message at a time: an object." if isinstance(given, list) else detail
 
 
 def _refused(

@@ -2,10 +2,11 @@
 
 from starlette.routing import Route
 
+from joinstream.http.json_rpc import Refusal, Success
 from joinstream.http.routing import ApiRoute, Operation
 from joinstream.http.schemas.runs import ServerSentEvent
 from joinstream.mcp_api.dispatch import answer
-from joinstream.mcp_api.wire import Message, Refusal, Success
+from joinstream.mcp_api.wire import Message
 
 _endpoint = ApiRoute("/mcp", answer, methods=["POST"])
 # it reads its body by itself: what is wrong with that, its clients are told in JSON-RPC

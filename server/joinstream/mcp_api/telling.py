@@ -5,9 +5,9 @@ from math import inf, nextafter
 from typing import Any
 
 from joinstream.domain.events import Frame, FrameKind
-from joinstream.encoding import dumps, loads
-from joinstream.mcp_api.wire import MessageId
-from joinstream.streams.codec import data_of, sse_bytes
+from joinstream.encoding import loads
+from joinstream.http.json_rpc import MessageId, message_event
+from joinstream.streams.codec import data_of
 
 _INTERRUPT = "__interrupt__"
 
@@ -66,8 +66,3 @@ class ProgressTeller:
         if label:
             params["message"] = str(label)
         yield {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
-
-
-def message_event(message: Any) -> bytes:
-    """Without an id: what is lost cannot be asked for again."""
-    return sse_bytes("message", dumps(message), None)

@@ -7,7 +7,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from joinstream.mcp_api.wire import HEADER_MISMATCH, INVALID_PARAMS
+from joinstream.http.json_rpc import INVALID_PARAMS
+from joinstream.mcp_api.wire import HEADER_MISMATCH
 
 WITH_HANDSHAKE = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS = "2026-07-28"

@@ -1,18 +1,13 @@
-"""What stands on the wire: JSON-RPC, and the objects of the protocol."""
+"""What stands on the wire: the objects of the protocol. JSON-RPC is around them."""
 
 from typing import Any, Literal, NotRequired, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
+from joinstream.http.json_rpc import MessageId
 from joinstream.http.schemas.base import Body
 
-MessageId = str | int
-
-PARSE_ERROR = -32700
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
 HEADER_MISMATCH = -32020
 UNSUPPORTED_VERSION = -32022
 
@@ -72,30 +67,6 @@ class CallParams(Body):
     meta: CallMeta = Field(default_factory=CallMeta, alias="_meta")
 
 
-class RpcError(TypedDict):
-    """Why a message cannot be answered. The codes are those of JSON-RPC."""
-
-    code: int
-    message: str
-    data: NotRequired[Any]
-
-
-class Refusal(TypedDict):
-    """`id` is null when the message was not understood that far."""
-
-    jsonrpc: Literal["2.0"]
-    id: MessageId | None
-    error: RpcError
-
-
-class Success(TypedDict):
-    """What `result` holds, the method says."""
-
-    jsonrpc: Literal["2.0"]
-    id: MessageId
-    result: dict[str, Any]
-
-
 class Annotations(TypedDict):
     """What a client should expect of a tool: of a graph, nothing can be said but that it may do
     anything."""
@@ -137,14 +108,3 @@ class ToolResult(TypedDict):
     structuredContent: NotRequired[dict[str, Any]]
     isError: bool
     _meta: NotRequired[dict[str, str]]
-
-
-def success(message_id: MessageId, result: Any) -> Success:
-    return Success(jsonrpc="2.0", id=message_id, result=result)
-
-
-def refusal(message_id: MessageId | None, code: int, message: str, data: Any = None) -> Refusal:
-    error = RpcError(code=code, message=message)
-    if data is not None:
-        error["data"] = data
-    return Refusal(jsonrpc="2.0", id=message_id, error=error)

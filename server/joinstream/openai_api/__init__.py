@@ -5,7 +5,7 @@
     chat.py, responses.py ──► asking.py ──► services: create a run, stream it, cancel it
                                                 │ frames                    │ the run's outcome
                                                 ▼                           ▼
-                                            deltas.py                   answer.py
+                                       http/deltas.py              http/answer.py
                                                 └─► chat_stream.py, response_events.py ◄┘
 
 Nothing is executed here and nothing is stored. A model is an assistant whose graph has a `messages`
@@ -14,8 +14,8 @@ can be listed, joined and cancelled by every other route, under the run id that 
 after.
 
 **Two sources.** While a run executes, its frames tell what the models of its root graph say, piece
-by piece (`deltas.py`). When it is over, its output tells what it added to the conversation
-(`answer.py`), and that counts: it is the answer of those who did not stream, it has the usage and
+by piece (`http/deltas.py`). When it is over, its output tells what it added to the conversation
+(`http/answer.py`), and that counts: it is the answer of those who did not stream, it has the usage and
 the reason for the end, and it fills up what a stream could not tell, because a worker died or the
 log had lost it. Input messages get ids made of the run's, by which that part of the conversation is
 found.

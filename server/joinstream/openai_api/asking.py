@@ -10,9 +10,9 @@ from joinstream.domain.ids import RunId
 from joinstream.domain.stream_modes import StreamMode
 from joinstream.encoding import loads
 from joinstream.errors import BadRequest, NotFound, Unprocessable
+from joinstream.http.answer import input_id
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.services import services
-from joinstream.openai_api.answer import input_id
 from joinstream.openai_api.schemas import ChatMessage
 
 STREAM_MODES: tuple[StreamMode, ...] = ("messages-tuple",)

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from joinstream.domain.ids import new_run_id
 from joinstream.domain.run_record import Run
 from joinstream.domain.run_request import RunRequest
+from joinstream.http.answer import Answer, answer_of
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.idempotency import body_key
@@ -13,7 +14,6 @@ from joinstream.http.respond import json_response
 from joinstream.http.retelling import retold
 from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
-from joinstream.openai_api.answer import Answer, answer_of
 from joinstream.openai_api.asking import (
     STREAM_MODES,
     as_graph_message,

@@ -8,9 +8,9 @@ import orjson
 
 from joinstream.domain.events import Frame, FrameKind
 from joinstream.encoding import dumps, loads
-from joinstream.openai_api.answer import BETWEEN_MESSAGES, Answer, FinishReason, ToolCall
+from joinstream.http.answer import BETWEEN_MESSAGES, Answer, FinishReason, ToolCall
+from joinstream.http.deltas import CallDelta, Delta, DeltaReader, TextDelta
 from joinstream.openai_api.chat_wire import Heading, tool_call_out, usage_out
-from joinstream.openai_api.deltas import CallDelta, Delta, DeltaReader, TextDelta
 from joinstream.openai_api.errors import ErrorObject, ErrorOut
 from joinstream.openai_api.schemas import ChatChunk
 

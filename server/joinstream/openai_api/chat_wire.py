@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from joinstream.openai_api.answer import (
+from joinstream.http.answer import (
     Answer,
     ToolCall,
     Usage,

@@ -16,8 +16,8 @@ from typing import Any
 from joinstream.domain.events import Frame, FrameKind
 from joinstream.domain.run_record import Run
 from joinstream.encoding import dumps
-from joinstream.openai_api.answer import ToolCall
-from joinstream.openai_api.deltas import (
+from joinstream.http.answer import ToolCall
+from joinstream.http.deltas import (
     CallDelta,
     Delta,
     DeltaReader,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from joinstream.domain.run_record import Run
-from joinstream.openai_api.answer import Answer, ToolCall, Usage, calls_of, kind_of, text_of
+from joinstream.http.answer import Answer, ToolCall, Usage, calls_of, kind_of, text_of
 from joinstream.openai_api.conversations import conversation_id
 from joinstream.openai_api.response_asking import ABOUT, RESPONSE
 from joinstream.openai_api.response_schemas import (

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from joinstream.domain.run_record import Run
 from joinstream.domain.runs import is_terminal
 from joinstream.errors import NotFound
+from joinstream.http.answer import answer_of
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.idempotency import body_key
@@ -13,7 +14,6 @@ from joinstream.http.respond import json_response
 from joinstream.http.retelling import retold
 from joinstream.http.run_streams import run_path
 from joinstream.http.services import services
-from joinstream.openai_api.answer import answer_of
 from joinstream.openai_api.response_asking import asked_run, stored_run
 from joinstream.openai_api.response_events import ResponseStream
 from joinstream.openai_api.response_schemas import (

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from joinstream.encoding import loads
+from joinstream.http.answer import FinishReason
 from joinstream.http.schemas.base import Body, Metadata
-from joinstream.openai_api.answer import FinishReason
 
 Model = Annotated[str, Field(min_length=1)]
 """The UUID of an assistant, or the name of a graph."""

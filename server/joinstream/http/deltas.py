@@ -6,7 +6,7 @@ from typing import Any
 
 from joinstream.domain.events import Frame, FrameKind
 from joinstream.encoding import loads
-from joinstream.openai_api.answer import call_id_of, calls_of, text_of
+from joinstream.http.answer import call_id_of, calls_of, text_of
 from joinstream.streams.codec import data_of
 
 
