@@ -104,6 +104,11 @@ def listing_tools(_: Things) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 
+def getting_anns_task(things: Things) -> dict[str, Any]:
+    id = f"{things.thread_id}:{things.run_id}"
+    return {"jsonrpc": "2.0", "id": 1, "method": "GetTask", "params": {"id": id}}
+
+
 def continuing_anns_thread(things: Things) -> dict[str, Any]:
     return {"model": "chat", "input": "hi", "previous_response_id": things.response_id}
 
@@ -213,6 +218,11 @@ CELLS: dict[str, Cell] = {
     "GET /langserve/{graph}/output_schema": Cell(200, 404),
     "GET /langserve/{graph}/config_schema": Cell(200, 404),
     "POST /mcp": Cell(200, 200, listing_tools),
+    "POST /a2a/{assistant_id}": Cell(200, 200, getting_anns_task),
+    "GET /a2a/{assistant_id}": Cell(200, 404),
+    "GET /a2a/{assistant_id}/.well-known/agent-card.json": Cell(200, 404),
+    "GET /a2a/{assistant_id}/.well-known/agent.json": Cell(200, 404),
+    "GET /.well-known/agent-card.json": Cell(200, 404, query="?assistant_id={assistant_id}"),
     "POST /webhooks/deliveries/search": Cell(200, 200, nothing),
     "GET /webhooks/deliveries/{delivery_id}": Cell(200, 404),
     "POST /webhooks/deliveries/{delivery_id}/resend": Cell(200, 404),
@@ -282,11 +292,12 @@ async def things(api: Api) -> Things:
 async def ask(api: Api, route: str, things: Things, headers: dict[str, str]) -> httpx.Response:
     cell = CELLS[route]
     method, _, path = route.partition(" ")
+    path += cell.query
     for name in (each.name for each in fields(Things)):
         path = path.replace(f"{{{name}}}", getattr(things, cell.path_ids.get(name, name)))
     path = path.replace("{namespace}", "any").replace("{config_hash}", "N4XyA")
     body = cell.body(things) if cell.body else None
-    request = api.http.build_request(method, path + cell.query, json=body, headers=headers)
+    request = api.http.build_request(method, path, json=body, headers=headers)
     answer = await api.http.send(request, stream=True)
     if answer.status_code != 200 or route not in ENDLESS:
         await answer.aread()
@@ -354,6 +365,9 @@ def assert_nothing_of_anns(answer: httpx.Response, things: Things) -> None:
         return
     if answer.request.url.path == "/v1/conversations":
         assert "owner" not in answer.text or "bob" in answer.text
+        return
+    if answer.request.url.path.startswith("/a2a/"):
+        assert answer.json()["error"]["code"] == -32602, "no such agent"
         return
     if answer.request.url.path == "/mcp":
         tools = {tool["title"] for tool in answer.json()["result"]["tools"]}

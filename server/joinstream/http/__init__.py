@@ -24,7 +24,8 @@ body and query are validated by it and `/openapi.json` is made of it.
 - **Ids in paths** are UUIDs; where an assistant's stands, the name of a graph will do.
 - **Pages** carry the true number of matches and the offset of the next page (`pages`).
 - **Streams** are in `sse` and `run_streams`.
-- **Other protocols** that stand on ours (`langserve_api`, `openai_api`) share `retelling`, a run's
-  stream in their words, and `foreground`, a request that waits for its run and takes it along when
-  it leaves.
+- **Other protocols** that stand on ours (`a2a_api`, `langserve_api`, `mcp_api`, `openai_api`) share
+  `retelling`, a run's stream in their words; `foreground`, a request that waits for its run and
+  takes it along when it leaves; `deltas` and `answer`, what a run says, piece by piece and in the
+  end; and `json_rpc`.
 """

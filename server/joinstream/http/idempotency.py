@@ -21,7 +21,7 @@ def run_key(request: Request, *asked: RunRequest) -> RunKey | None:
 
     Raises Unprocessable for one that is empty or too long.
     """
-    text = _key_in(request)
+    text = key_in(request)
     if text is None:
         return None
     what = [request.path_params.get("thread_id"), *map(_as_asked, asked)]
@@ -33,13 +33,14 @@ def body_key(request: Request, body: Body, *, but: set[str]) -> RunKey | None:
 
     Raises Unprocessable as `run_key` does.
     """
-    text = _key_in(request)
+    text = key_in(request)
     if text is None:
         return None
     return RunKey(text, _fingerprint([request.url.path, body.model_dump(exclude=but)]))
 
 
-def _key_in(request: Request) -> str | None:
+def key_in(request: Request) -> str | None:
+    """The text of a request's key. Raises Unprocessable as `run_key` does."""
     text = request.headers.get(IDEMPOTENCY_KEY.name)
     if text is not None and not 1 <= len(text) <= _LONGEST:
         raise Unprocessable(

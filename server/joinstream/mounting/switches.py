@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.routing import Route, WebSocketRoute
 
+from joinstream.a2a_api import routes as a2a_api
 from joinstream.http import (
     assistants,
     crons,
@@ -49,6 +50,8 @@ def api_routes(config: HttpConfig) -> ApiRoutes:
             guarded += langserve_api.routes
         if not config.disable_mcp:
             guarded += mcp_api.routes
+        if not config.disable_a2a:
+            guarded += a2a_api.routes
     guarded += openai
     if not config.disable_store:
         guarded += items.routes

@@ -15,10 +15,10 @@ after.
 
 **Two sources.** While a run executes, its frames tell what the models of its root graph say, piece
 by piece (`http/deltas.py`). When it is over, its output tells what it added to the conversation
-(`http/answer.py`), and that counts: it is the answer of those who did not stream, it has the usage and
-the reason for the end, and it fills up what a stream could not tell, because a worker died or the
-log had lost it. Input messages get ids made of the run's, by which that part of the conversation is
-found.
+(`http/answer.py`), and that counts: it is the answer of those who did not stream, it has the usage
+and the reason for the end, and it fills up what a stream could not tell, because a worker died or
+the log had lost it. Input messages get ids made of the run's, by which that part of the
+conversation is found.
 
 **Wire.** Each kind of event on the wire is written in one place, which a test holds. Errors of
 these routes are translated at the door (`errors.py`), whoever refused: a handler, or auth before.

@@ -100,6 +100,13 @@ class Http(Section):
         a private network. Unset, `dev` lets them.""",
     )
 
+    default_a2a_assistant_id: str | None = variable(
+        "DEFAULT_A2A_ASSISTANT_ID",
+        default=None,
+        description="""The assistant, or graph, whose card is at `/.well-known/agent-card.json` for
+        those who name none. Unset, the only graph there is.""",
+    )
+
     @field_validator("cors_allow_origins", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
