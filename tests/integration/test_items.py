@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langgraph_sdk.errors import PermissionDeniedError
+from langgraph_sdk.errors import InternalServerError, PermissionDeniedError
 
 from joinstream.errors import StartupError
 from joinstream.item_store.config import IndexConfig, ItemStoreConfig
@@ -286,6 +286,42 @@ async def own_namespace(ctx, value):
         await bob.delete_item(["notes"], "k")
         item: Any = await ann.get_item(["notes"], "k")
         assert (item["namespace"], item["value"]) == (["ann", "notes"], {"text": "secret"})
+
+
+@pytest.mark.parametrize("identity", ["ann.smith", "", None])
+async def test_no_identity_reaches_into_the_namespace_of_another(
+    database_uri: str, tmp_path: Path, identity: str | None
+) -> None:
+    auth = f"""
+from langgraph_sdk import Auth
+
+auth = Auth()
+
+
+@auth.authenticate
+async def authenticate(authorization: str | None):
+    return "ann" if authorization == "Bearer ann-key" else "someone"
+
+
+@auth.on.store
+async def own_namespace(ctx, value):
+    first = "ann" if ctx.user.identity == "ann" else {identity!r}
+    value["namespace"] = (first, *(value["namespace"] or ()))
+"""
+    config = write_project(tmp_path, '{}, "auth": {"path": "./dots.py:auth"}', dots=auth)
+    async with running_api(database_uri, config=config) as api:
+        ann, someone = api.client_with(ANN).store, api.client_with(BOB).store
+        await ann.put_item(["smith"], "k", {"text": "ann's"})
+        for ask in (
+            someone.get_item(["x"], "k"),
+            someone.search_items([]),
+            someone.list_namespaces(),
+            someone.delete_item(["smith"], "k"),
+            someone.put_item(["x"], "k", {}),
+        ):
+            with pytest.raises(InternalServerError, match="the server's log has the cause"):
+                await ask
+        assert await ann.get_item(["smith"], "k") is not None
 
 
 async def test_a_filter_says_nothing_of_items_and_is_refused(

@@ -9,7 +9,7 @@ from typing import Any
 
 from langgraph.store.base import BaseStore, Item, SearchItem
 
-from joinstream.errors import Forbidden, Unprocessable
+from joinstream.errors import AuthFailed, Forbidden, Unprocessable
 from joinstream.ports.access import Access, Action
 
 Namespace = tuple[str, ...]
@@ -121,7 +121,21 @@ class Items:
                 f"The auth handler of store.{action} answered with a filter, and items have no "
                 'metadata to filter by: let it rewrite value["namespace"] and return None.'
             )
-        return tuple(asked["namespace"] or ())
+        namespace = tuple(asked["namespace"] or ())
+        _require_labels(namespace, action)
+        return namespace
+
+
+def _require_labels(namespace: tuple[Any, ...], action: Action) -> None:
+    """Raises AuthFailed for what only a handler can have put there: the store tells labels apart by
+    dots, so that with one in a label, two users' namespaces may be the same."""
+    for label in namespace:
+        if not isinstance(label, str) or not label or "." in label:
+            raise AuthFailed(
+                f"The auth handler of store.{action} put the label {label!r} into the namespace. "
+                "Labels are text that is not empty and has no dot; of an identity with dots, take "
+                "identity.encode().hex()."
+            )
 
 
 def _writable(namespace: Namespace) -> Namespace:
