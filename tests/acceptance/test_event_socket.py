@@ -137,6 +137,39 @@ async def test_frames_that_are_no_commands_are_refused_and_the_socket_lives(
             assert (answer["type"], answer["id"], answer["error"]) == ("error", 3, code)
 
 
+async def test_what_is_no_text_closes_the_socket(deployment: Deployment) -> None:
+    async with connected(deployment, str(uuid4())) as socket:
+        await socket.connection.send(b"\x00")
+        with pytest.raises(ConnectionClosedError) as closed:
+            await socket.next()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1003
+
+
+async def test_a_connection_cannot_ask_for_ever_more(embedded: Deployment) -> None:
+    async with connected(embedded, str(uuid4())) as socket:
+        half: Any = {"channels": ["values"], "namespaces": [[f"n:{n}"] for n in range(500)]}
+        _, first = await socket.command("subscription.subscribe", **half)
+        _, second = await socket.command("subscription.subscribe", **half)
+        assert (first["type"], second["type"]) == ("success", "success")
+        _, refused = await socket.command("subscription.subscribe", channels=["values"])
+        assert (refused["error"], "1000 namespaces" in refused["message"]) == (
+            "invalid_argument",
+            True,
+        )
+        name = first["result"]["subscription_id"]
+        _, again = await socket.command(
+            "subscription.reconnect", **half, since=0, subscription_id=name
+        )
+        assert again["type"] == "success"
+        await socket.command("subscription.unsubscribe", subscription_id=name)
+        _, after = await socket.command("subscription.subscribe", channels=["values"])
+        assert after["type"] == "success"
+        half["namespaces"] *= 3
+        _, refused = await socket.command("subscription.subscribe", **half)
+        assert "namespaces" in refused["message"]
+
+
 async def test_no_thread_can_have_such_an_id(embedded: Deployment) -> None:
     async with connected(embedded, "no-uuid") as socket:
         with pytest.raises(ConnectionClosedError) as closed:

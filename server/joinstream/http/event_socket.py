@@ -43,10 +43,13 @@ from joinstream.streams.join import Gap
 
 log = structlog.get_logger(__name__)
 
+CLOSE_NOT_TEXT = 1003
 CLOSE_FAILED = 1011
 CLOSE_RESTARTING = 1012
 CLOSE_STATUS = 4000
 """Plus the HTTP status that the same request would have got."""
+MOST_NAMESPACES = 1000
+"""In all subscriptions of a connection together: each event is compared with every one of them."""
 
 
 class EventSocket:
@@ -103,8 +106,19 @@ class EventSocket:
     async def _answer_commands(self) -> None:
         with suppress(WebSocketDisconnect):
             while True:
-                text = await self._websocket.receive_text()
+                text = await self._next_text()
                 await self._send(dumps(await self._answer(text)))
+
+    async def _next_text(self) -> str:
+        """Raises WebSocketDisconnect, also after it has closed on what is no text."""
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"], message.get("reason"))
+        if message.get("text") is None:
+            await self._websocket.close(CLOSE_NOT_TEXT, "Commands are JSON in frames of text.")
+            raise WebSocketDisconnect(CLOSE_NOT_TEXT)
+        text: str = message["text"]
+        return text
 
     async def _answer(self, text: str) -> dict[str, Any]:
         command_id = None
@@ -141,6 +155,7 @@ class EventSocket:
     ) -> dict[str, Any]:
         asked = body.filter()
         async with self._lock:
+            self._require_room(name, asked)
             replayed = 0
             async for item in self._replay(asked):
                 if isinstance(item, Gap):
@@ -155,6 +170,15 @@ class EventSocket:
         result = {"subscription_id": name, "replayed_events": replayed}
         here = self._here()
         return succeeded(command_id, result, seq_of(here) if here else 0)
+
+    def _require_room(self, name: str, asked: ChannelFilter) -> None:
+        others = [each for other, each in self._subscriptions.items() if other != name]
+        if sum(len(each.namespaces) or 1 for each in (*others, asked)) > MOST_NAMESPACES:
+            raise CommandRefused(
+                "invalid_argument",
+                f"The subscriptions of a connection may name {MOST_NAMESPACES} namespaces "
+                "together; one that names none counts as one. End some of them first.",
+            )
 
     async def _replay(self, asked: ChannelFilter) -> AsyncIterator[bytes | Gap]:
         """What the log holds of the past of this connection; a Gap where it no longer does."""

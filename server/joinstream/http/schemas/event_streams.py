@@ -26,8 +26,10 @@ class Subscription(Body):
     """Which events are wanted. `namespaces` are prefixes, below which `depth` levels count; `since`
     is the `seq` of the last event that is known."""
 
-    channels: Annotated[list[Annotated[str, AfterValidator(_a_channel)]], Field(min_length=1)]
-    namespaces: list[list[str]] | None = None
+    channels: Annotated[
+        list[Annotated[str, AfterValidator(_a_channel)]], Field(min_length=1, max_length=1000)
+    ]
+    namespaces: Annotated[list[list[str]], Field(max_length=1000)] | None = None
     depth: Annotated[int, Field(ge=0)] | None = None
     since: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 
