@@ -1,6 +1,7 @@
 """Stopping for a human, at a breakpoint, or by a command; and going on."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -180,3 +181,17 @@ async def test_a_run_can_start_from_an_earlier_checkpoint(deployment: Deployment
         thread_id, "counter", input={"steps": 5}, checkpoint_id=checkpoint_id
     )
     assert result["count"] == 7
+
+
+async def test_a_run_from_a_checkpoint_that_does_not_exist_fails_and_changes_nothing(
+    deployment: Deployment,
+) -> None:
+    thread_id = (await deployment.client.threads.create())["thread_id"]
+    await deployment.client.runs.wait(thread_id, "counter", input={"steps": 1})
+    before, unknown = await deployment.client.threads.get_state(thread_id), str(uuid4())
+    result: Any = await deployment.client.runs.wait(
+        thread_id, "counter", input={"steps": 1}, checkpoint_id=unknown, raise_error=False
+    )
+    assert result["__error__"]["error"] == "NotFound"
+    assert f"Thread {thread_id} has no checkpoint {unknown}." in result["__error__"]["message"]
+    assert await deployment.client.threads.get_state(thread_id) == before

@@ -116,6 +116,21 @@ async def test_an_update_at_a_checkpoint_forks_there(api: Api) -> None:
     assert state["parent_checkpoint"]["checkpoint_id"] == first["checkpoint_id"]
 
 
+async def test_an_update_at_a_checkpoint_that_does_not_exist_is_refused(api: Api) -> None:
+    """From its empty state, it would leave out all that the thread holds."""
+    thread_id = await make_thread(api, "counter")
+    await count_to(api, thread_id, 1)
+    before, unknown = await state_of(api, thread_id), str(uuid4())
+    for named in ({"checkpoint_id": unknown}, {"checkpoint": {"checkpoint_id": unknown}}):
+        body = {"values": {"count": 1}, "as_node": "step", **named}
+        refused = await api.http.post(f"/threads/{thread_id}/state", json=body)
+        assert refused.status_code == 404
+        assert refused.json()["detail"].startswith(
+            f"Thread {thread_id} has no checkpoint {unknown}."
+        )
+    assert await state_of(api, thread_id) == before
+
+
 async def test_only_selected_fields_and_values_are_sent(api: Api) -> None:
     thread_id = await make_thread(api, "counter")
     (checkpoint,) = await count_to(api, thread_id, 1)

@@ -1,5 +1,7 @@
 """The `Checkpoints` port over a pool."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +12,7 @@ from joinstream.checkpoint.storage import measure_thread
 from joinstream.domain.ids import ThreadId
 from joinstream.domain.storage import ThreadStorage
 from joinstream.encryption.fields import FieldCipher
+from joinstream.errors import NotFound
 
 
 class PostgresCheckpoints:
@@ -40,6 +43,16 @@ class PostgresCheckpoints:
 
     async def storage(self, thread_id: ThreadId) -> ThreadStorage:
         return await measure_thread(self._pool, self.saver().serde, thread_id)
+
+    async def require(self, thread_id: ThreadId, checkpoint: Mapping[str, Any]) -> None:
+        named = checkpoint.get("checkpoint_id")
+        if named is None or checkpoint.get("checkpoint_ns"):
+            return
+        if not await self.saver().ahas_checkpoint(str(thread_id), str(named)):
+            raise NotFound(
+                f"Thread {thread_id} has no checkpoint {named}. Its history, by "
+                f"GET /threads/{thread_id}/history, lists those it has."
+            )
 
     async def has_checkpoint_of_run(self, thread_id: UUID, run_id: UUID) -> bool:
         return await self.saver().ahas_checkpoint_of_run(str(thread_id), str(run_id))

@@ -202,6 +202,10 @@ parts as (
 )
 select * from written, parts;
 
+-- name: has_checkpoint
+-- A row if the root namespace has the checkpoint.
+select from checkpoints where thread_id = $1 and checkpoint_ns = '' and checkpoint_id = $2;
+
 -- name: has_checkpoint_of_run
 -- A row if the run has a checkpoint in the root namespace.
 select from checkpoints

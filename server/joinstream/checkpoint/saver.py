@@ -221,6 +221,16 @@ class PostgresSaver(SynchronousMethods):
         await self._retention.delete_runs(thread_key(thread_id), [run_id])
 
     @at_home
+    async def ahas_checkpoint(self, thread_id: str, checkpoint_id: str) -> bool:
+        """Whether the thread's root namespace has the checkpoint."""
+        if not _is_checkpoint_id(checkpoint_id):
+            return False
+        row = await self._database.fetchrow(
+            QUERIES["has_checkpoint"], thread_key(thread_id), checkpoint_id
+        )
+        return row is not None
+
+    @at_home
     async def ahas_checkpoint_of_run(self, thread_id: str, run_id: str) -> bool:
         """Whether the run has a checkpoint in the thread's root namespace."""
         row = await self._database.fetchrow(

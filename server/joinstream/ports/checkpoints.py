@@ -1,5 +1,6 @@
 """Checkpoints as services and the worker see them."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -22,6 +23,14 @@ class Checkpoints(Protocol):
 
     async def storage(self, thread_id: ThreadId) -> ThreadStorage:
         """What the thread's checkpoints take; nothing, when it has none."""
+        ...
+
+    async def require(self, thread_id: ThreadId, checkpoint: Mapping[str, Any]) -> None:
+        """See that the thread's root graph has the checkpoint, if one is named by its id.
+
+        LangGraph would take one that does not exist for the beginning, and leave out all that the
+        thread holds. Raises NotFound.
+        """
         ...
 
     async def has_checkpoint_of_run(self, thread_id: UUID, run_id: UUID) -> bool:

@@ -182,6 +182,7 @@ class ThreadStates:
         checkpoint: Checkpoint,
     ) -> tuple[CheckpointView, int, StateView]:
         """The new checkpoint; the epoch that the update took, and the thread's state now."""
+        await self._checkpoints.require(locked.thread.thread_id, checkpoint)
         config = _config(locked.thread, checkpoint)
         opened = self._opened(
             locked.thread, settings, config, "threads.update", locked.checkpointer

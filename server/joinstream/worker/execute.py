@@ -183,7 +183,10 @@ class _Execution:
             resuming=resuming,
         )
         config["callbacks"] = graph_callbacks()
-        saver = None if run.temporary else parts.checkpoints.fenced_saver(run.run_id, run.epoch)
+        saver = None
+        if not run.temporary:
+            await parts.checkpoints.require(run.thread_id, config["configurable"])
+            saver = parts.checkpoints.fenced_saver(run.run_id, run.epoch)
         async with parts.project.open_graph(
             run.graph_id,
             config=config,
