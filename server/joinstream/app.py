@@ -19,6 +19,7 @@ from joinstream.encryption.middleware import EncryptionContexts
 from joinstream.http.errors import UnexpectedErrors
 from joinstream.http.headers import ENCRYPTION_CONTEXT
 from joinstream.http.openapi_additions import Additions, Document, DocumentedAuth
+from joinstream.http.origins import KnownPages
 from joinstream.http.routing import path_params_by
 from joinstream.http.sse import OpenStreams
 from joinstream.mounting.config import HttpConfig, http_config
@@ -67,7 +68,8 @@ def create_app(
                 UnexpectedErrors,
                 translate=as_request_error,
                 raises_unknown=custom is not None and custom.answers_every_exception,
-            )
+            ),
+            Middleware(KnownPages),
         ],
         exception_handlers={**handlers, **last_handlers_of(custom)},
         debug=custom is not None and custom.app.debug,

@@ -202,6 +202,39 @@ async def test_by_default_every_page_may_call_without_credentials(database_uri: 
         assert "x-stream-position" in refused.headers["access-control-expose-headers"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "https://known.example"}, 200),
+        ({"origin": "https://known.example", "sec-fetch-site": "cross-site"}, 200),
+        ({"origin": "http://test"}, 200),
+        ({"origin": "https://behind.proxy", "sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        (PAGE, 403),
+        ({**PAGE, "sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "http://test:3000", "sec-fetch-site": "same-site"}, 403),
+        ({"origin": "http://test", "sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+    ],
+    ids=str,
+)
+async def test_only_known_pages_change_anything(
+    database_uri: str, headers: dict[str, str], status: int
+) -> None:
+    known = ("https://known.example",)
+    async with running_api(database_uri, cors_allow_origins=known) as api:
+        form = {"content-type": "text/plain", **headers}
+        created = await api.http.post("/threads", content=b"{}", headers=form)
+        assert created.status_code == status
+        assert (await api.http.get("/runs/crons/x", headers=headers)).status_code == 422
+        count = await api.http.post("/threads/count", json={})
+        assert count.json() == (1 if status == 200 else 0)
+        if status == 403:
+            assert "see the settings of CORS" in created.json()["detail"]
+
+
 async def test_the_project_says_which_pages_may_call(
     database_uri: str, files: ProjectFiles
 ) -> None:

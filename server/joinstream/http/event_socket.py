@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from uuid_utils.compat import uuid7
@@ -19,12 +18,12 @@ from uuid_utils.compat import uuid7
 from joinstream.domain.events import EventId
 from joinstream.domain.ids import ThreadId
 from joinstream.encoding import dumps
-from joinstream.errors import Forbidden, NotFound, RequestError, Unprocessable
+from joinstream.errors import NotFound, RequestError, Unprocessable
 from joinstream.event_streaming.filters import ChannelFilter
 from joinstream.event_streaming.sequence import comes_after, seq_of
 from joinstream.http.event_streams import misses, resume_gap
 from joinstream.http.header_selection import for_graphs
-from joinstream.http.origins import is_allowed, origin_of, refusal_of
+from joinstream.http.origins import require_known_page
 from joinstream.http.parse import parsed, path_uuid, validated
 from joinstream.http.schemas.event_streams import (
     CommandIn,
@@ -217,7 +216,7 @@ async def event_socket(websocket: WebSocket) -> None:
     """The endpoint. What would be refused over HTTP is closed with 4000 and the status."""
     await websocket.accept()
     try:
-        _require_known_origin(websocket)
+        require_known_page(websocket)
         thread_id = ThreadId(path_uuid(websocket, "thread_id"))
         stream = await services(websocket).thread_events.open(thread_id, from_now=True)
     except RequestError as error:
@@ -231,19 +230,6 @@ async def event_socket(websocket: WebSocket) -> None:
         await socket.serve()
     finally:
         open_streams.remove(socket)
-
-
-def _require_known_origin(websocket: WebSocket) -> None:
-    """Browsers let any page open a WebSocket, and send its cookies along."""
-    origin = origin_of(websocket)
-    if origin is None or _is_same(origin, websocket.headers):
-        return
-    if not is_allowed(websocket, origin):
-        raise Forbidden(refusal_of(origin))
-
-
-def _is_same(origin: str, headers: Headers) -> bool:
-    return origin.partition("://")[2] == headers.get("host")
 
 
 routes: list[WebSocketRoute] = [
