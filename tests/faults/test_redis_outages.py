@@ -1,6 +1,7 @@
 """Redis goes away, comes back empty, or falls silent: streams wait, go on, or say what is lost."""
 
 import asyncio
+import time
 from contextlib import aclosing
 from uuid import uuid4
 
@@ -11,10 +12,12 @@ from joinstream.ports import DIRTY, Signal
 from joinstream.streams import reader as reader_module
 from joinstream.streams.join import Gap
 from joinstream.streams.publisher import RunPublisher
-from joinstream.streams.redis import pubsub
+from joinstream.streams.redis import RedisConnections, pubsub
+from joinstream.streams.redis.connection import COMMAND_TIMEOUT_SECONDS, answer
 from tests.support.proxy import silent_proxy
 from tests.support.redis import RedisServer
 from tests.support.streams import KEPT, Row, frame, frames, reading, redis_parts
+from tests.support.waiting import eventually
 
 CANCELLED = uuid4()
 
@@ -159,3 +162,21 @@ async def test_the_log_says_connection_error_while_redis_is_away(
         ):
             with pytest.raises(ConnectionError):
                 await asking
+
+
+async def test_an_answer_that_came_while_a_graph_blocked_the_loop_is_no_silence(
+    own_redis_server: RedisServer,
+) -> None:
+    connections = RedisConnections.open(own_redis_server.url)
+    asking = asyncio.create_task(answer(connections.client.execute_command("BLPOP", "list", 0)))
+
+    async def asked() -> bool:
+        clients = await own_redis_server.call("CLIENT", "LIST")
+        return isinstance(clients, bytes) and b"cmd=blpop" in clients
+
+    await eventually(asked)
+    with own_redis_server.client() as client:
+        client.rpush("list", "it")
+    time.sleep(COMMAND_TIMEOUT_SECONDS)  # noqa: ASYNC251 - blocking the loop is the fault
+    assert await asking == (b"list", b"it")
+    await connections.aclose()

@@ -34,12 +34,12 @@ class Keeping:
         self._uri = uri
         self.reachable = True
         self.cancels: asyncio.Queue[tuple[RunId, CancelRequest]] = asyncio.Queue()
-        self.losses: asyncio.Queue[RunId] = asyncio.Queue()
+        self.losses: asyncio.Queue[tuple[RunId, int]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def told(queue: asyncio.Queue[Any]) -> Callable[..., None]:
             def call(*what: Any) -> None:
-                loop.call_soon_threadsafe(queue.put_nowait, what if len(what) > 1 else what[0])
+                loop.call_soon_threadsafe(queue.put_nowait, what)
 
             return call
 
@@ -99,7 +99,7 @@ async def test_a_run_that_was_taken_over_is_reported_lost(
     await expire_leases(pool)
     await PostgresRuns(Database(pool)).take_over(BOB, 5)
     keeping.keeper.keep(run)
-    assert await keeping.losses.get() == run.run_id
+    assert await keeping.losses.get() == (run.run_id, run.epoch)
 
 
 async def test_a_dropped_lease_is_renewed_no_more(pool: asyncpg.Pool, keeping: Keeping) -> None:
@@ -129,5 +129,5 @@ async def test_while_postgres_is_away_runs_are_given_up_before_their_lease_expir
     run = await claimed_run(pool)
     keeping.keeper.keep(run)
     keeping.keeper.start()
-    assert await keeping.losses.get() == run.run_id
+    assert await keeping.losses.get() == (run.run_id, run.epoch)
     await asyncio.to_thread(keeping.keeper.stop)

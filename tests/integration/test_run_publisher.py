@@ -12,6 +12,7 @@ from joinstream.streams.memory import MemoryStreams
 from joinstream.streams.publisher import ROOM_BYTES, RunPublisher
 from tests.support.redis import RedisServer
 from tests.support.streams import KEPT, StreamParts, frames, redis_parts
+from tests.support.waiting import eventually
 
 
 class RecordingLog(MemoryStreams):
@@ -183,16 +184,38 @@ async def test_events_are_dropped_and_counted_when_redis_stays_away(
     assert (after.id, after.prev) == (EventId(1, 5), EventId(1, 4)), "the hole must show"
 
 
+async def test_a_short_absence_costs_nothing_however_much_is_emitted(
+    own_redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = uuid4()
+    async with redis_parts(own_redis_server) as parts:
+        publisher = RunPublisher(parts.log, stream, uuid4(), 1, KEPT, hold_seconds=60)
+        own_redis_server.kill()
+        emit(publisher)
+        flushing = asyncio.create_task(publisher.flush())
+
+        async def noticed() -> bool:
+            return "have to wait" in caplog.text
+
+        await eventually(noticed)
+        emit(publisher, 3, size=ROOM_BYTES)
+        assert publisher.is_full
+        await asyncio.to_thread(own_redis_server.start)
+        await flushing
+        assert publisher.dropped == 0
+        assert await parts.log.top(stream) == EventId(1, 3)
+
+
 async def test_what_waits_for_redis_is_bounded(own_redis_server: RedisServer) -> None:
     async with redis_parts(own_redis_server) as parts:
         publisher = RunPublisher(parts.log, uuid4(), uuid4(), 1, KEPT, hold_seconds=0.2)
         own_redis_server.kill()
-        flushing = asyncio.create_task(publisher.flush())
-        while not publisher.dropped:
-            emit(publisher, 100, size=10_000)
-            await asyncio.sleep(0)
+        emit(publisher)
+        await publisher.flush()
+        assert publisher.dropped == 1, "it was held for as long as anything is"
+        emit(publisher, 3, size=ROOM_BYTES)
         assert not publisher.is_full
-        await flushing
+        await publisher.close()
 
 
 async def test_events_nobody_could_send_do_not_disturb_the_run(

@@ -17,6 +17,7 @@ from joinstream.checkpoint.known import Place
 from joinstream.checkpoint.queries import QUERIES
 from joinstream.errors import LeaseLost
 from joinstream.store.database import Database
+from joinstream.store.errors import as_request_error
 
 
 class Retention:
@@ -66,6 +67,16 @@ class Retention:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Database]:
+        try:
+            async with self._open_transaction() as database:
+                yield database
+        except Exception as error:  # a connection can fail to come, and to commit, too
+            if known := as_request_error(error):
+                raise known from error
+            raise
+
+    @asynccontextmanager
+    async def _open_transaction(self) -> AsyncIterator[Database]:
         async with AsyncExitStack() as stack:
             connection = self._executor
             if isinstance(connection, asyncpg.Pool):

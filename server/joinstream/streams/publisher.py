@@ -15,9 +15,10 @@ log = logging.getLogger(__name__)
 PACE_SECONDS = 0.005
 """A quiet run's event leaves at once; a busy run's wait so long for company."""
 ROOM_BYTES = 1024 * 1024
-"""Above this much unsent, the run should wait; while the log is away, older events are dropped."""
+"""Above this much unsent, the run should wait."""
 HOLD_SECONDS = 5.0
-"""How long events are held for a log that is away."""
+"""How long events are held for a log that is away. Then no run waits for it any longer: what there
+is no room for is dropped."""
 _BATCH_BYTES = 1024 * 1024
 _FIRST_RETRY_SECONDS = 0.05
 _MAX_RETRY_SECONDS = 1.0
@@ -83,7 +84,7 @@ class RunPublisher:
         body = write(id)
         self._buffer.append(Frame(id, prev, self._run_id, kind, mode, depth, body))
         self._bytes += len(body)
-        if self._away_since is not None:
+        if self._is_given_up:
             self._drop_above_room()
         if self._sender is None and self._timer is None:
             self._schedule()
@@ -176,7 +177,13 @@ class RunPublisher:
             self._away_since = now
             log.warning("events of run %s have to wait: %s", self._run_id, error)
         self._next_send_at = now + _MAX_RETRY_SECONDS
-        return now - self._away_since >= self._hold_seconds
+        return self._is_given_up
+
+    @property
+    def _is_given_up(self) -> bool:
+        """Whether the log has been away for longer than anything is held for it."""
+        away_since = self._away_since
+        return away_since is not None and self._loop.time() - away_since >= self._hold_seconds
 
     def _drop_above_room(self) -> None:
         while self._buffer and self.is_full:

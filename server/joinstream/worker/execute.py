@@ -4,10 +4,11 @@ Order at the end, which joins rely on: flush the events, commit the terminal sta
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -46,10 +47,13 @@ from joinstream.worker.left_behind import left_behind
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 STOP_GRACE_SECONDS = 5.0
 """How long a cancelled graph may clean up before its run is ended without it."""
 
-FINISH_RETRY_SECONDS = 0.5
+RETRY_SECONDS = 0.5
+"""Between two tries while Postgres is away."""
 
 _NOT_STORABLE = (EncryptionFailed, PayloadTooLarge, Unprocessable, TypeError, ValueError)
 """What storing an ending raises because of what is in it."""
@@ -130,8 +134,8 @@ class _Execution:
         try:
             await self._drive_graph()
             outcome = ending.success(self._encoder.output, self._state)
-        except (LeaseLost, asyncio.CancelledError):
-            raise
+        except (LeaseLost, Unavailable, asyncio.CancelledError):
+            raise  # Postgres was away for too long: no failure of the run, which is taken over
         except RunHandedBack:
             await self._hand_back()
             return True
@@ -185,7 +189,8 @@ class _Execution:
         config["callbacks"] = graph_callbacks()
         saver = None
         if not run.temporary:
-            await parts.checkpoints.require(run.thread_id, config["configurable"])
+            asked = config["configurable"]
+            await self._insist(lambda: parts.checkpoints.require(run.thread_id, asked))
             saver = parts.checkpoints.fenced_saver(run.run_id, run.epoch)
         async with parts.project.open_graph(
             run.graph_id,
@@ -205,14 +210,18 @@ class _Execution:
                 self._state = thread_state(await graph.aget_state(_thread_config(run)))
 
     async def _has_checkpoint(self) -> bool:
-        return not self._run.temporary and await self._parts.checkpoints.has_checkpoint_of_run(
-            self._run.thread_id, self._run.run_id
+        run, checkpoints = self._run, self._parts.checkpoints
+        return not run.temporary and await self._insist(
+            lambda: checkpoints.has_checkpoint_of_run(run.thread_id, run.run_id)
         )
 
     async def _read_state(self) -> ThreadState:
         """The state after a failure or a cancel; a graph that cannot tell changes nothing."""
         if self._run.temporary:
             return NO_STATE
+        return await self._insist(self._read_state_once)
+
+    async def _read_state_once(self) -> ThreadState:
         try:
             async with self._parts.project.open_graph(
                 self._run.graph_id,
@@ -222,6 +231,8 @@ class _Execution:
                 checkpointer=self._parts.checkpoints.saver(),
             ) as graph:
                 return thread_state(await graph.aget_state(_thread_config(self._run)))
+        except Unavailable:
+            raise
         except Exception as error:
             log.warning("state after the run cannot be read", exc_info=error)
             return NO_STATE
@@ -229,7 +240,8 @@ class _Execution:
     async def _cancelled(self, cancel: CancelRequest) -> Ending:
         run = self._run
         if cancel.action == "rollback" and not run.temporary:
-            await self._parts.checkpoints.delete_of_run(run.thread_id, run.run_id)
+            delete = self._parts.checkpoints.delete_of_run
+            await self._insist(lambda: delete(run.thread_id, run.run_id))
         state = await self._read_state()
         return ending.cancelled(
             cancel.action, cancel.reason or "cancelled", self._encoder.output, state
@@ -265,14 +277,17 @@ class _Execution:
             return instead, await self._finish(instead)
 
     async def _finish(self, outcome: Ending) -> Finished:
-        """Commit the ending; while Postgres is away, keep trying until the lease is gone."""
+        return await self._insist(lambda: self._parts.queue.finish(self._run, outcome))
+
+    async def _insist(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do what may be repeated; while Postgres is away, until the lease is gone."""
         while True:
             try:
-                return await self._parts.queue.finish(self._run, outcome)
+                return await act()
             except Unavailable:
                 if isinstance(self._active.stop_reason, LeaseLost):
                     raise self._active.stop_reason from None
-                await asyncio.sleep(FINISH_RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _hand_back(self) -> None:
         self._encoder.hand_back()

@@ -40,7 +40,7 @@ class _Lease:
 class LeaseKeeper:
     """Keeps leases until they are dropped.
 
-    `on_cancel(run_id, request)` and `on_lost(run_id)` are called from the keeper's thread.
+    `on_cancel(run_id, request)` and `on_lost(run_id, epoch)` are called from the keeper's thread.
     `open_store` makes the keeper's own connection; it is opened again after every failure.
     """
 
@@ -48,7 +48,7 @@ class LeaseKeeper:
     lease_seconds: float
     renew_seconds: float
     on_cancel: Callable[[RunId, CancelRequest], None]
-    on_lost: Callable[[RunId], None]
+    on_lost: Callable[[RunId, int], None]
     _leases: dict[RunId, _Lease] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -138,7 +138,7 @@ class LeaseKeeper:
             if lease is None or lease.epoch != epoch:
                 return
             del self._leases[run_id]
-        self.on_lost(run_id)
+        self.on_lost(run_id, epoch)
 
 
 async def _wait(poked: asyncio.Event, seconds: float) -> None:

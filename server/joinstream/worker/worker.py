@@ -210,6 +210,8 @@ class Worker:
         active = ActiveRun(run)
         if self._draining:  # it was being claimed when the drain began
             active.stop(RunHandedBack("the worker is stopping"))
+        if earlier := self._active.get(run.run_id):
+            earlier.stop(LeaseLost("this worker itself has taken the run over"))
         self._active[run.run_id] = active
         self._keeper.keep(run)
         task = asyncio.create_task(self._execute(active, slots), name=f"execute {run.run_id}")
@@ -253,8 +255,9 @@ class Worker:
         if active := self._active.get(run_id):
             active.stop(stop_for(request))
 
-    def _lose(self, run_id: RunId) -> None:
-        if active := self._active.get(run_id):
+    def _lose(self, run_id: RunId, epoch: int) -> None:
+        active = self._active.get(run_id)
+        if active and active.run.epoch == epoch:  # it may have been claimed again here
             active.stop(LeaseLost("the lease could not be renewed in time, or the run was taken"))
 
     def _on_loop(self, act: Callable[..., None]) -> Callable[..., None]:

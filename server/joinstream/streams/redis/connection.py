@@ -17,6 +17,9 @@ from redis.exceptions import RedisError
 T = TypeVar("T")
 
 COMMAND_TIMEOUT_SECONDS = 2.0
+_LAST_LOOK_SECONDS = 0.25
+"""Of a command's time, what begins when the loop comes round to it: a graph that blocked the loop
+for all of that time has kept us from reading an answer that may be there."""
 _SENTINEL_PORT = 26379
 
 # A connection may have died while it lay in the pool: try once more at once. A command that took
@@ -105,9 +108,17 @@ async def answer(command: Awaitable[T]) -> T:
 
     Everything Redis may answer but success means the same to callers: not now.
     """
+    loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(COMMAND_TIMEOUT_SECONDS):
-            return await command
+        async with asyncio.timeout(None) as limit:
+            last_look = loop.call_later(
+                COMMAND_TIMEOUT_SECONDS - _LAST_LOOK_SECONDS,
+                lambda: limit.reschedule(loop.time() + _LAST_LOOK_SECONDS),
+            )
+            try:
+                return await command
+            finally:
+                last_look.cancel()
     except (RedisError, OSError) as error:
         raise ConnectionError(f"Redis: {error}" if str(error) else "Redis is silent") from error
 
