@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
-from uuid import UUID
 
 from joinstream.backends import Backends
 from joinstream.errors import Unavailable
@@ -13,9 +12,6 @@ from joinstream.services.figures import Figures
 from joinstream.services.health import PROBE_SECONDS, Health
 
 T = TypeVar("T")
-
-_NOBODYS_STREAM = UUID(int=0)
-"""Asked for to learn whether the event log answers."""
 
 
 def make_vitals(backends: Backends, home: asyncio.AbstractEventLoop | None = None) -> Vitals:
@@ -28,7 +24,7 @@ def make_vitals(backends: Backends, home: asyncio.AbstractEventLoop | None = Non
         Health(
             {
                 "database": asking(lambda: backends.database.execute("select 1")),
-                "streams": asking(lambda: backends.bus.events.top(_NOBODYS_STREAM)),
+                "streams": asking(backends.bus.events.check),
             }
         ),
         Figures(asking(backends.runs.figures)),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from tests.support.streams import (
@@ -20,7 +21,7 @@ from joinstream.domain.events import EventId, FrameKind
 from joinstream.ports import Retention
 from joinstream.streams.join import Ended, Gap, follow
 
-FAST = {"heartbeat": 0.02, "status_every": 0.02}
+FAST: Any = {"heartbeat": 0.02, "status_every": 0.02}
 
 
 async def test_a_reader_from_the_start_gets_past_and_future_up_to_the_end(
@@ -157,6 +158,23 @@ async def test_joining_a_run_from_its_start_when_its_log_is_gone_is_announced(
         await reader.finish()
     assert reader.gaps == [Gap(None, None)]
     assert reader.got_synthetic_end
+
+
+async def test_a_run_of_which_the_log_took_nothing_is_announced_when_it_was_executed(
+    parts: StreamParts,
+) -> None:
+    for begun, gaps in ((True, [Gap(None, None)]), (False, [])):
+        row = Row()
+        row.begun = begun
+        reader_of_it = reading(
+            parts, uuid4(), uuid4(), "start", row.has_ended, has_begun=row.has_begun, **FAST
+        )
+        async with reader_of_it as reader:
+            await reader.until(lambda r: r.heartbeats > 0)
+            row.ended = True
+            await reader.finish()
+        assert reader.gaps == gaps
+        assert reader.got_synthetic_end
 
 
 async def test_joining_an_ended_run_from_now_just_ends(parts: StreamParts) -> None:

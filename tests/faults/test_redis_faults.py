@@ -41,6 +41,27 @@ async def test_a_run_survives_that_redis_dies_and_comes_back_empty(site: Site) -
     assert (shown["status"], shown["attempt"]) == ("success", 1)
 
 
+@asynccontextmanager
+async def redis_full(site: Site) -> AsyncIterator[None]:
+    """It answers, publishes and takes subscriptions, but no writes."""
+    await site.redis.call("config", "set", "maxmemory", 1)
+    try:
+        yield
+    finally:
+        await site.redis.call("config", "set", "maxmemory", 0)
+
+
+async def test_a_redis_that_takes_no_writes_is_unwell_and_its_readers_are_told(site: Site) -> None:
+    async with redis_full(site):
+        answer = await site.deployment.http.get("/ok", params={"check_db": "1"})
+        assert answer.status_code == 503
+        assert "streams" in answer.text
+        thread_id = await streamed(site)
+    parts = await collect(site.client.runs.stream(thread_id, "counter", input={"steps": 1}))
+    assert names_of(parts) == ["metadata", "values", "values", "end"]
+    await site.auditor.agree(parts)
+
+
 async def test_without_redis_runs_are_created_executed_cancelled_and_answered(site: Site) -> None:
     async with redis_away(site):
         answers = await asyncio.gather(

@@ -95,9 +95,13 @@ class Row:
 
     def __init__(self, *, ended: bool = False) -> None:
         self.ended = ended
+        self.begun = False
 
     async def has_ended(self) -> bool:
         return self.ended
+
+    async def has_begun(self) -> bool:
+        return self.begun
 
 
 class Reader:
@@ -158,6 +162,7 @@ async def reading(
     cursor: Cursor,
     has_ended: Callable[[], Awaitable[bool]],
     *,
+    has_begun: Callable[[], Awaitable[bool]] | None = None,
     heartbeat: float = 5.0,
     status_every: float = 15.0,
 ) -> AsyncIterator[Reader]:
@@ -171,6 +176,7 @@ async def reading(
                 run_id=run_id,
                 cursor=cursor,
                 has_ended=has_ended,
+                has_begun=has_begun,
                 heartbeat=heartbeat,
                 status_every=status_every,
             )

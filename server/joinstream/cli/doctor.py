@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
@@ -30,6 +30,7 @@ from joinstream.store.encrypted.check import require_readable
 from joinstream.store.migrate import pending
 from joinstream.store.pool import create_pool
 from joinstream.store.storage import StorageReport
+from joinstream.streams.redis import RedisEventLog
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_REDIS = (6, 2)
@@ -168,26 +169,40 @@ async def _redis(settings: Settings) -> Finding:
     if settings.redis_uri is None:
         return Finding("Redis", "REDIS_URI is not set: `dev` needs none, `serve` does")
     try:
-        version = await _redis_version(settings)
+        version, refusal = await _ask_redis(settings)
     except StartupError as error:
         return Finding("Redis", "cannot be used", str(error))
+    except NoPermissionError as error:
+        return Finding("Redis", f"its version is not to be had ({error})", "Allow its user INFO.")
     except (RedisError, OSError) as error:
         remedy = "Check the address in REDIS_URI, the password and that the server runs."
         return Finding("Redis", f"cannot be reached ({type(error).__name__}: {error})", remedy)
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_REDIS:
         return Finding("Redis", version, "Upgrade to Redis {}.{} or newer.".format(*OLDEST_REDIS))
+    if refusal is not None:
+        remedy = (
+            "Name a primary in REDIS_URI, whose user may write. When its memory is full, raise its "
+            "maxmemory, and let its maxmemory-policy be volatile-ttl."
+        )
+        return Finding("Redis", f"{version}, takes no events ({refusal})", remedy)
     return Finding("Redis", version)
 
 
-async def _redis_version(settings: Settings) -> str:
+async def _ask_redis(settings: Settings) -> tuple[str, str | None]:
+    """Its version, and why it does not take events; None when it does."""
     connections = redis_connections(settings)
     try:
         found = await connections.client.info("server")
+        try:
+            await RedisEventLog(connections).check()
+            refusal = None
+        except ConnectionError as error:
+            refusal = str(error)
     finally:
         await connections.aclose()
     # A Cluster answers once per node.
     nodes = [found] if "redis_version" in found else list(found.values())
-    return min(str(node["redis_version"]) for node in nodes)
+    return min(str(node["redis_version"]) for node in nodes), refusal
 
 
 def _table(findings: list[Finding]) -> Table:

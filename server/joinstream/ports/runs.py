@@ -125,6 +125,10 @@ class RunStore(Protocol):
 
     async def status(self, run_id: RunId) -> RunStatus | None: ...
 
+    async def has_begun(self, run_id: RunId) -> bool:
+        """Whether a worker has ever claimed the run; False when it is gone."""
+        ...
+
     async def queue_position(self, run_id: RunId) -> QueuePosition | None:
         """Where a pending run stands; None for any other."""
         ...

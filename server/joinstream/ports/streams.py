@@ -60,10 +60,15 @@ class EventLog(Protocol):
         """Put off the expiry of a quiet run's log."""
         ...
 
+    async def check(self) -> None:
+        """Raises ConnectionError when events are not taken: away, full, or a replica."""
+        ...
+
     async def nudge(self, stream: UUID) -> None:
         """Tell the stream's readers to look at the run's row now, because nobody appends an end.
 
-        For a run that ends without a worker, such as a cancelled pending one. It may be lost.
+        For a run that ends without a worker, such as a cancelled pending one, and for one whose
+        end the log did not take. It may be lost.
         """
         ...
 

@@ -56,9 +56,11 @@ class RunStreams:
     read_values: ReadValues
     heartbeat_seconds: float = 5.0
     _ended: SharedLooks[RunId, bool] = field(init=False)
+    _begun: SharedLooks[RunId, bool] = field(init=False)
 
     def __post_init__(self) -> None:
         self._ended = SharedLooks(self.runs.has_ended)
+        self._begun = SharedLooks(self.store.has_begun)
 
     async def create(
         self, new: NewRun, key: RunKey | None = None, *, only_end: bool = False
@@ -163,6 +165,7 @@ class RunStreams:
             run_id=run.run_id,
             cursor=cursor,
             has_ended=lambda: self._ended.of(run.run_id),
+            has_begun=lambda: self._begun.of(run.run_id),
             heartbeat=self.heartbeat_seconds,
             is_new=is_new,
             log_patience=0 if only_end else None,

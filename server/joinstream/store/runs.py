@@ -157,6 +157,9 @@ class PostgresRuns:
         status: RunStatus | None = await self._database.fetchval(_QUERIES["status"], run_id)
         return status
 
+    async def has_begun(self, run_id: RunId) -> bool:
+        return await self._database.fetchval(_QUERIES["has_begun"], run_id) is True
+
     async def queue_position(self, run_id: RunId) -> QueuePosition | None:
         row = await self._database.fetchrow(_QUERIES["queue_position"], run_id, MOST_AHEAD)
         return QueuePosition(**row) if row else None

@@ -17,7 +17,7 @@ from joinstream.domain.events import FrameBatch
 from joinstream.observe import metrics
 from joinstream.ports import EventLog, Subscription
 from joinstream.streams.position import Gap
-from joinstream.streams.reader import Cursor, Ended, HasEnded, Now, Reader
+from joinstream.streams.reader import Cursor, Ended, LooksAtRow, Now, Reader
 
 __all__ = [
     "Cursor",
@@ -56,9 +56,10 @@ async def follow(
     stream: UUID,
     run_id: UUID | None,
     cursor: Cursor,
-    has_ended: HasEnded,
+    has_ended: LooksAtRow,
     heartbeat: float = 5.0,
     status_every: float = 15.0,
+    has_begun: LooksAtRow | None = None,
     is_new: bool = False,
     log_patience: float | None = None,
     end_epoch: int = 0,
@@ -70,13 +71,17 @@ async def follow(
     seconds and kept by the clock, however busy the stream is. Neither an unreachable log nor a
     failing `has_ended` ends it.
 
+    `has_begun`: whether an ended run was ever executed, so that its events are missing when the log
+    has nothing of it; without it, such a run counts as one that never began.
     `is_new`: the run was created after the subscription was confirmed, so all of it will come by
     the subscription, and neither its row nor its log needs a first look. `log_patience`: seconds
     for which the reader of an ended run waits for a log out of reach, None for the usual ones.
     `end_epoch`: the run was retried, and how it ended before that epoch is left out.
     """
     clock = asyncio.get_running_loop().time
-    reader = Reader(log, stream, run_id, cursor, has_ended, status_every, log_patience, end_epoch)
+    reader = Reader(
+        log, stream, run_id, cursor, has_ended, has_begun, status_every, log_patience, end_epoch
+    )
     if is_new:
         reader.expect_from_the_beginning(clock())
     beat_at = clock() + heartbeat

@@ -25,7 +25,7 @@ class Now:
 
 Cursor = EventId | Now | Literal["start", "now"]
 """`now` is wherever the log's top is when `follow` first reads it."""
-HasEnded = Callable[[], Awaitable[bool]]
+LooksAtRow = Callable[[], Awaitable[bool]]
 
 _LOG_RETRY_SECONDS = 1.0
 _ROW_EVERY_WITHOUT_LOG_SECONDS = 3.0
@@ -56,7 +56,8 @@ class Reader:
         stream: UUID,
         run_id: UUID | None,
         cursor: Cursor,
-        has_ended: HasEnded,
+        has_ended: LooksAtRow,
+        has_begun: LooksAtRow | None,
         status_every: float,
         log_patience: float | None,
         end_epoch: int,
@@ -67,6 +68,7 @@ class Reader:
         # Epochs begin at 1: an id of epoch 0 stands before everything.
         self._cursor = "start" if isinstance(cursor, EventId) and cursor.epoch == 0 else cursor
         self._has_ended = has_ended
+        self._has_begun = has_begun
         self._status_every = status_every
         self._log_patience = _LOG_PATIENCE_SECONDS if log_patience is None else log_patience
         self._end_epoch = end_epoch
@@ -214,7 +216,7 @@ class Reader:
         if self._run_id is None:
             self.done = True
             return [Ended()]
-        begun = self._position.seen or await self._first_of_run() is not None
+        begun = await self._run_has_begun()
         owed = await self._may_be_owed_events(begun=begun)
         if owed and begun and now < self._end_awaited_until:
             self._concluding = False
@@ -249,6 +251,19 @@ class Reader:
         if isinstance(self._cursor, EventId):
             return not await self._is_end_of_run(self._cursor)
         return self._cursor == "start"
+
+    async def _run_has_begun(self) -> bool:
+        """As the log says, or the row: of a run that the log has nothing of, all may be lost."""
+        if self._position.seen or await self._first_of_run() is not None:
+            return True
+        if self._has_begun is None:
+            return False
+        try:
+            async with asyncio.timeout(_STATUS_LIMIT_SECONDS):
+                return await self._has_begun()
+        except Exception as error:
+            log.warning("cannot tell whether %s has begun: %r", self._run_id, error)
+            return True
 
     async def _first_of_run(self) -> Frame | None:
         assert self._run_id is not None

@@ -104,6 +104,8 @@ class Executor:
         finally:
             await publisher.close()
             metrics.EVENTS_DROPPED.inc(publisher.dropped)
+            if publisher.dropped:
+                await self.events.nudge(run.thread_id)  # the end may be among what was dropped
 
     @property
     def touch_seconds(self) -> float:

@@ -30,6 +30,10 @@ end;
 -- How a run stands.
 select status from runs where run_id = $1;
 
+-- name: has_begun
+-- Whether a run was ever claimed; null when it is gone.
+select epoch > 0 from runs where run_id = $1;
+
 -- name: queue_position
 -- What a pending run waits for, and how many stand before it there, counted up to $2. What is counted
 -- is put in the order of an index, so that this index is what it is read from.

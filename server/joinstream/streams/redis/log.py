@@ -15,6 +15,7 @@ _PAGE_BYTES = _MIB
 _INLINE_BYTES = 256 * 1024
 """Larger bodies are not published; Redis disconnects subscribers with 32 MB waiting for them."""
 _TRACKED_STREAMS = 10_000
+_CHECK_KEPT_SECONDS = 60
 
 
 class RedisEventLog:
@@ -68,6 +69,10 @@ class RedisEventLog:
     async def touch(self, stream: UUID, retention: Retention) -> None:
         if retention.logged:
             await self._run_append(stream, retention, 0, [])
+
+    async def check(self) -> None:
+        key = self._connections.name("writable")
+        await answer(self._connections.client.set(key, b"", ex=_CHECK_KEPT_SECONDS))
 
     async def nudge(self, stream: UUID) -> None:
         try:
