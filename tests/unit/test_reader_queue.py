@@ -3,6 +3,8 @@
 import asyncio
 from uuid import uuid4
 
+import uvloop
+
 from joinstream.domain.events import FrameBatch
 from joinstream.ports import DIRTY, NUDGED
 from joinstream.streams.reader_queue import MAX_BYTES, ReaderQueue
@@ -34,6 +36,26 @@ async def test_a_longer_wait_is_not_cut_short_by_the_timer_of_a_shorter_one() ->
     begun = loop.time()
     assert await queue.receive(0.05) is None
     assert loop.time() - begun >= 0.05
+
+
+def test_a_wait_of_less_than_a_millisecond_does_not_hurt_the_next_one() -> None:
+    """On the loop that servers use, whose handles of such waits are others."""
+
+    async def receive_two(queue: ReaderQueue) -> list[object]:
+        return [await queue.receive(0.0004), await queue.receive(1_000)]
+
+    async def wait_often() -> None:
+        for _ in range(100):
+            queue = ReaderQueue()
+            waiting = asyncio.create_task(receive_two(queue))
+            await asyncio.sleep(0)
+            queue.put(batch(0))
+            await asyncio.sleep(0.001)
+            queue.put(batch(1))
+            assert await waiting == [batch(0), batch(1)]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(wait_often())
 
 
 async def test_a_cancelled_wait_loses_nothing() -> None:

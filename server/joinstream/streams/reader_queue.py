@@ -21,14 +21,25 @@ class ReaderQueue:
     outlives single waits and is only set anew when it comes due too early.
     """
 
-    __slots__ = ("_bytes", "_deadline", "_items", "_loop", "_timer", "_waiter", "overflows")
+    __slots__ = (
+        "_bytes",
+        "_deadline",
+        "_items",
+        "_loop",
+        "_timer",
+        "_timer_at",
+        "_waiter",
+        "overflows",
+    )
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._items: deque[Item] = deque()
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # kept here, for uvloop's handle of a time that has come does not tell it
+        self._timer_at = 0.0
         self._deadline = 0.0
         self.overflows = 0
 
@@ -87,7 +98,7 @@ class ReaderQueue:
 
     async def _wait(self, timeout: float) -> None:
         self._deadline = self._loop.time() + timeout
-        if self._timer is None or self._timer.when() > self._deadline:
+        if self._timer is None or self._timer_at > self._deadline:
             self._set_timer()
         self._waiter = self._loop.create_future()
         try:
@@ -99,6 +110,7 @@ class ReaderQueue:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(self._deadline, self._on_timer)
+        self._timer_at = self._deadline
 
     def _on_timer(self) -> None:
         self._timer = None
