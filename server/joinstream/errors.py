@@ -124,6 +124,15 @@ class Unavailable(ComeBackLater):
 
     status = 503
 
+    @property
+    def reason(self) -> str:
+        """For logs: what the service or its driver said, which is not for clients to read."""
+        if self.__cause__ is None:
+            return self.detail
+        words = str(self.__cause__).partition("\n")[0]
+        kind = type(self.__cause__).__name__
+        return f"{kind}: {words}" if words else kind
+
 
 class AuthFailed(JoinstreamError):
     """A user's auth handler raised or returned what it must not. Nobody gets in by it."""

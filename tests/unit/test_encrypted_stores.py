@@ -22,6 +22,7 @@ STORES: list[tuple[type, type, set[str]]] = [
         EncryptedRuns,
         {
             "figures",
+            "has_begun",
             "status",
             "queue_position",
             "count",

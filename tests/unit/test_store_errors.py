@@ -16,6 +16,8 @@ from joinstream.store.errors import as_request_error
         (asyncpg.CannotConnectNowError(), Unavailable),
         (asyncpg.ConnectionDoesNotExistError(), Unavailable),
         (asyncpg.TooManyConnectionsError(), Unavailable),
+        (asyncpg.InvalidPasswordError(), Unavailable),
+        (asyncpg.ReadOnlySQLTransactionError(), Unavailable),
         (asyncpg.InterfaceError("connection is closed"), Unavailable),
         (asyncpg.InternalClientError("cannot switch to state 12"), Unavailable),
         (asyncpg.ProgramLimitExceededError("too large"), PayloadTooLarge),
@@ -40,3 +42,11 @@ def test_what_is_not_our_fault_is_told_as_what_it_is(
 )
 def test_our_own_mistakes_stay_what_they_are(error: Exception) -> None:
     assert as_request_error(error) is None
+
+
+def test_logs_get_the_reason_that_clients_do_not_get() -> None:
+    error = Unavailable("Postgres is away.")
+    error.__cause__ = asyncpg.TooManyConnectionsError("no slots\nHINT")
+    assert error.detail == "Postgres is away."
+    assert error.reason == "TooManyConnectionsError: no slots"
+    assert Unavailable("The queue is full.").reason == "The queue is full."

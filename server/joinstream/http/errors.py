@@ -23,6 +23,7 @@ from joinstream.errors import (
     HandlerFailed,
     RequestError,
     Unauthorized,
+    Unavailable,
 )
 from joinstream.http.respond import json_response
 from joinstream.http.routing import leaf_routes
@@ -42,8 +43,10 @@ def error_response(error: RequestError) -> Response:
     return json_response({"detail": error.detail}, error.status, headers)
 
 
-def _on_request_error(_: Request, error: Exception) -> Response:
+def _on_request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        logger.warning("service unavailable", path=request.url.path, error=error.reason)
     return error_response(error)
 
 

@@ -83,7 +83,7 @@ class CronScheduler:
                 pass
             until_due = await self._crons.seconds_until_due()
         except Unavailable as error:
-            log.warning("crons cannot fire", error=error.detail)
+            log.warning("crons cannot fire", error=error.reason)
         except Exception:
             log.exception("the cron scheduler failed; it looks again")
         else:

@@ -52,7 +52,7 @@ class Figures:
         try:
             return await self.of_queue()
         except Unavailable as error:
-            log.warning("the queue cannot be measured", error=error.detail)
+            log.warning("the queue cannot be measured", error=error.reason)
             return None
 
 

@@ -11,8 +11,11 @@ _AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InternalClientError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
-"""Not reachable, going down, out of connections, or too slow to answer in time; also asyncpg's own
+"""Not reachable, going down, out of connections, or too slow to answer in time; letting nobody in
+any more, for its password was changed; no primary any more, after a failover; also asyncpg's own
 confusion about a connection that ended at the moment it was taken from the pool."""
 
 

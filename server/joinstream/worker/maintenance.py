@@ -74,7 +74,7 @@ async def _forever(sweep: Callable[[], Awaitable[None]], period: float) -> None:
         try:
             await sweep()
         except Unavailable as error:
-            log.warning("old runs and threads cannot be removed", error=error.detail)
+            log.warning("old runs and threads cannot be removed", error=error.reason)
         except Exception:
             log.exception("a sweep failed; the next one starts afresh")
         await asyncio.sleep(period * random.uniform(0.75, 1.25))

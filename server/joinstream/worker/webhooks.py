@@ -70,7 +70,7 @@ class WebhookDeliveries:
         try:
             due = await self._outbox.claim(free, PATIENCE_SECONDS)
         except Unavailable as error:
-            log.warning("webhooks cannot be sent", error=error.detail)
+            log.warning("webhooks cannot be sent", error=error.reason)
             return
         for webhook in due:
             task = asyncio.create_task(self._send(webhook), name="webhook")

@@ -202,7 +202,7 @@ class Worker:
         try:
             return await claim
         except Unavailable as error:
-            log.warning("runs cannot be claimed", error=error.detail)
+            log.warning("runs cannot be claimed", error=error.reason)
             await asyncio.sleep(random.uniform(0.1, 1.0))
             return []
 
