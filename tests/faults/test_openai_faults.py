@@ -9,27 +9,9 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from tests.support.held import TEXT, Held
 from tests.support.openai import openai_to, order
 from tests.support.site import Site
-
-TEXT = "once upon a time"
-
-
-class Held:
-    """What the graph is told to say: its first word, and the rest when it may go on."""
-
-    def __init__(self, folder: Path, name: str, text: str = TEXT) -> None:
-        self._text, self._gate = folder / f"{name}.text", folder / f"{name}.gate"
-        self._text.write_text(text)
-
-    @property
-    def order(self) -> Any:
-        return order(**{"from": str(self._text), "until": str(self._gate)})
-
-    def go_on(self, text: str = TEXT) -> None:
-        """Who begins only now says this text from its start."""
-        self._text.write_text(text)
-        self._gate.touch()
 
 
 class Heard:
@@ -78,9 +60,13 @@ async def all_workers_die(site: Site) -> None:
     await asyncio.gather(*(worker.kill() for worker in site.topology.workers))
 
 
+def message(held: Held) -> Any:
+    return order(**held.what)
+
+
 async def completion(client: AsyncOpenAI, held: Held) -> Heard:
     return Heard(
-        await client.chat.completions.create(model="speaker", messages=[held.order], stream=True)
+        await client.chat.completions.create(model="speaker", messages=[message(held)], stream=True)
     )
 
 
@@ -109,8 +95,10 @@ async def test_a_response_goes_on_where_its_worker_died_and_is_resumed_anywhere(
 ) -> None:
     held, in_background = Held(tmp_path, "held"), Held(tmp_path, "background")
     asked: Any = {"model": "speaker", "stream": True}
-    waiting = Heard(await here.responses.create(input=[held.order], **asked))
-    left = Heard(await here.responses.create(input=[in_background.order], background=True, **asked))
+    waiting = Heard(await here.responses.create(input=[message(held)], **asked))
+    left = Heard(
+        await here.responses.create(input=[message(in_background)], background=True, **asked)
+    )
     for listener in (waiting, left):
         await listener.words()
     response_id, seen = left.events[0].response.id, left.events[-1].sequence_number
