@@ -7,6 +7,7 @@ import pytest
 from a2a.types import a2a_pb2 as words
 from a2a.utils.errors import (
     ContentTypeNotSupportedError,
+    InvalidParamsError,
     TaskNotCancelableError,
     TaskNotFoundError,
     UnsupportedOperationError,
@@ -203,6 +204,12 @@ async def test_the_tasks_of_a_context_are_listed(deployment: Deployment) -> None
             )
         )
         assert [task.id for task in failed.tasks] == [second.id]
+        with pytest.raises(InvalidParamsError, match="status: no task is ever"):
+            await client.list_tasks(
+                words.ListTasksRequest(
+                    context_id=context, status=words.TaskState.TASK_STATE_REJECTED
+                )
+            )
         assert not failed.tasks[0].history
 
 

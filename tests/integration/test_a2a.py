@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from a2a.compat.v0_3 import types as old_words
 from a2a.types import a2a_pb2 as words
 
 from tests.support.a2a import Built, a2a_client, order, result, rpc, said, sent, state, task_of
@@ -212,6 +213,7 @@ def with_parts(*parts: Any, **about: Any) -> dict[str, Any]:
         ("message/stream", sent("hi", taskId="mine"), -32001, "there is no task 'mine'"),
         ("ListTasks", {}, -32602, "contextId: is required"),
         ("ListTasks", {"contextId": "mine"}, -32602, "there is no context 'mine'"),
+        ("ListTasks", {"contextId": "mine", "pageSize": 0}, -32602, "pageSize: "),
         ("SubscribeToTask", {"id": "mine"}, -32001, "there is no task 'mine'"),
         ("tasks/cancel", {"id": "mine"}, -32001, "there is no task 'mine'"),
         ("CreateTaskPushNotificationConfig", {}, -32003, "no push notifications"),
@@ -239,6 +241,17 @@ async def test_agents_and_versions_there_are_not(api: Api) -> None:
     known = await ask(api, "GetTask", {"id": "x"}, **{"A2A-Version": "1.0.3"})
     assert (known["code"], known["data"][0]["reason"]) == (-32001, "TASK_NOT_FOUND")
     assert (await api.http.delete("/a2a/chat")).status_code == 405
+
+
+async def test_the_card_leads_below_the_mount_prefix(database_uri: str) -> None:
+    async with running_api(database_uri, mount_prefix="/agents") as api:
+        card = (await api.http.get("/agents/a2a/chat")).json()
+        here = httpx.URL(card["url"]).path
+        assert here.startswith("/agents/a2a/")
+        assert (await api.http.get(here)).json() == card
+        for interface in card["supportedInterfaces"]:
+            assert interface["url"] == card["url"]
+        old_words.AgentCard.model_validate(card)
 
 
 async def test_a_task_is_its_owners(database_uri: str) -> None:

@@ -133,3 +133,4 @@ def test_what_is_said_is_what_either_version_knows() -> None:
 @pytest.mark.parametrize("name", ["input-required", "TASK_STATE_INPUT_REQUIRED"])
 def test_states_are_known_by_either_name(name: str) -> None:
     assert state_named(name) == "TASK_STATE_INPUT_REQUIRED"
+    assert state_named("rejected") is None

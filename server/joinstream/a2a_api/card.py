@@ -34,7 +34,7 @@ async def card_of(request: Request, assistant: Assistant) -> AgentCard:
     converses = await asked.assistant_graphs.takes_messages(assistant, for_graphs(request))
     of_graph = asked.project.description(assistant.graph_id)
     description = assistant.description or of_graph or f"Runs {assistant.graph_id}."
-    url = f"{request.base_url}a2a/{assistant.assistant_id}"
+    url = f"{_here(request)}/a2a/{assistant.assistant_id}"
     return AgentCard(
         name=assistant.name,
         description=description,
@@ -63,6 +63,12 @@ async def card_of(request: Request, assistant: Assistant) -> AgentCard:
 def input_modes(assistant: Assistant, *, converses: bool) -> list[str]:
     """The media types that an agent takes. `converses`: its graph takes messages."""
     return _modes(assistant, "input_modes") or ([TEXT, DATA] if converses else [DATA])
+
+
+def _here(request: Request) -> str:
+    """This server as the client calls it, mount prefix included."""
+    prefix = request.scope.get("root_path", "")
+    return f"{request.url.scheme}://{request.url.netloc}{prefix}"
 
 
 async def _card_answer(request: Request, id_or_graph: str) -> Response:

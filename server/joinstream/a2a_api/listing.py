@@ -1,14 +1,14 @@
 """The tasks of a context, page by page."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from starlette.requests import Request
 
 from joinstream.a2a_api.tasks import TaskRuns, shown, state_of, tasks_of
 from joinstream.a2a_api.versions import Version, state_named, task_said
-from joinstream.a2a_api.wire import ListParams
+from joinstream.a2a_api.wire import ListParams, TaskState
 from joinstream.domain.assistants import Assistant
 from joinstream.domain.ids import ThreadId
 from joinstream.errors import NotFound, Unprocessable
@@ -46,12 +46,22 @@ async def page_of_tasks(
 async def _matching(
     request: Request, assistant: Assistant, thread_id: ThreadId, params: ListParams
 ) -> AsyncIterator[TaskRuns]:
-    state = state_named(params.status) if params.status else None
+    state = _state(params.status)
     for task in await tasks_of(request, assistant, thread_id):
         if params.after is not None and task.since < params.after:
             continue
         if state is None or await state_of(request, task) == state:
             yield task
+
+
+def _state(named: str | None) -> TaskState | None:
+    if not named:
+        return None
+    state = state_named(named)
+    if state is None:
+        there_are = ", ".join(get_args(TaskState))
+        raise Unprocessable(f"status: no task is ever {named!r}, but one of {there_are}.")
+    return state
 
 
 async def _context(request: Request, context_id: str) -> ThreadId:

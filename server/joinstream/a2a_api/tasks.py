@@ -138,8 +138,9 @@ async def shown(
     said = Task(id=task.id, contextId=str(task.thread_id), status=_status(task, questions))
     if with_artifacts:
         said["artifacts"] = await _artifacts(request, task)
-    if history := _history(task)[-history_length if history_length else None :]:
-        said["history"] = history if history_length != 0 else []
+    history = _history(task)
+    if history and history_length != 0:
+        said["history"] = history[-history_length:] if history_length else history
     return said
 
 

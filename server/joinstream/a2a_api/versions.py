@@ -1,16 +1,25 @@
 """The versions of the protocol, of which the older one says the same in other words."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from starlette.requests import Request
 
 from joinstream.a2a_api.errors import VersionNotSupported
-from joinstream.a2a_api.wire import ArtifactUpdate, Message, Part, Status, StatusUpdate, Task
+from joinstream.a2a_api.wire import (
+    ArtifactUpdate,
+    Message,
+    Part,
+    Status,
+    StatusUpdate,
+    Task,
+    TaskState,
+)
 
 Version = Literal["0.3", "1.0"]
 NEWEST: Version = "1.0"
 OLDEST: Version = "0.3"
 
+_STATE = "TASK_STATE_"
 _ENDED = ("completed", "failed", "canceled", "input-required")
 
 
@@ -45,11 +54,11 @@ def artifact_event(version: Version, update: ArtifactUpdate) -> Any:
     return {**update, "kind": "artifact-update", "artifact": _with_old_parts(update["artifact"])}
 
 
-def state_named(name: str) -> str:
-    """The newest version's name of a state, whichever version's is given."""
-    if name.startswith("TASK_STATE_"):
-        return name
-    return f"TASK_STATE_{name.upper().replace('-', '_')}"
+def state_named(name: str) -> TaskState | None:
+    """The state, whichever version's name of it is given; None when tasks are never in it."""
+    states: tuple[TaskState, ...] = get_args(TaskState)
+    wanted = name.upper().replace("-", "_").removeprefix(_STATE)
+    return next((state for state in states if state == _STATE + wanted), None)
 
 
 def _old_task(task: Task) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def _old_task(task: Task) -> dict[str, Any]:
 
 
 def _old_status(status: Status) -> dict[str, Any]:
-    state = status["state"].removeprefix("TASK_STATE_").lower().replace("_", "-")
+    state = status["state"].removeprefix(_STATE).lower().replace("_", "-")
     old: dict[str, Any] = {**status, "state": state}
     if "message" in status:
         old["message"] = _old_message(status["message"])
