@@ -191,6 +191,20 @@ async def test_several_runs_of_a_thread_are_cancelled_at_once(deployment: Deploy
     assert {run["status"] for run in runs} == {"interrupted"}
 
 
+async def test_no_run_begins_because_the_one_before_it_was_cancelled_with_it(
+    deployment: Deployment,
+) -> None:
+    thread_id, _ = await hanging(deployment)
+    for _ in range(20):
+        await deployment.client.runs.create(thread_id, "faulty", input=HANG)
+    ids = [run["run_id"] for run in await deployment.client.runs.list(thread_id, limit=30)]
+    await deployment.there.client.runs.cancel_many(thread_id=thread_id, run_ids=ids)
+    await asyncio.gather(*(deployment.client.runs.join(thread_id, run_id) for run_id in ids))
+    runs = await deployment.client.runs.list(thread_id, limit=30)
+    assert {run["status"] for run in runs} == {"interrupted"}
+    assert sum(run["attempt"] for run in runs) == 1  # type: ignore[typeddict-item]  # ours
+
+
 async def test_runs_are_cancelled_by_status(deployment: Deployment) -> None:
     thread_id, running = await hanging(deployment)
     pending = await deployment.client.runs.create(thread_id, "echo", input={"text": "x"})

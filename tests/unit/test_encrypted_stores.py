@@ -26,6 +26,8 @@ STORES: list[tuple[type, type, set[str]]] = [
             "status",
             "queue_position",
             "count",
+            "active",
+            "active_of_assistant",
             "cancel",
             "count_set_aside",
             "retry",

@@ -45,6 +45,14 @@ class Created(NamedTuple):
     other_run: RunId | None
 
 
+class Cancellable(NamedTuple):
+    """A run that is pending or running."""
+
+    run_id: RunId
+    thread_id: ThreadId
+    is_running: bool
+
+
 class CancelRequest(NamedTuple):
     """A cancel that was written to a run's row."""
 
@@ -153,11 +161,11 @@ class RunStore(Protocol):
         thread_id: ThreadId | None,
         run_ids: list[RunId],
         visible: Filter,
-    ) -> list[Run]:
+    ) -> list[Cancellable]:
         """Runs in one of the statuses; of one thread and with these ids when they are given."""
         ...
 
-    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Run]:
+    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Cancellable]:
         """Runs of the assistant that are pending or running."""
         ...
 

@@ -1,6 +1,6 @@
 """Runs that exist: reading, cancelling and deleting them."""
 
-from contextlib import suppress
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,10 +13,12 @@ from joinstream.errors import NotFound
 from joinstream.ports import EventLog, Signals
 from joinstream.ports.access import Access
 from joinstream.ports.checkpoints import Checkpoints
-from joinstream.ports.runs import RunStore
+from joinstream.ports.runs import Cancellable, RunStore
 
 RunPurpose = Literal["read", "update", "delete"]
 """What a run is fetched for, which is what the caller has to be allowed."""
+_CANCELLED_AT_ONCE = 8
+"""Enough to share the waits for Postgres, and few enough to leave connections to others."""
 
 
 @dataclass(slots=True)
@@ -70,14 +72,8 @@ class Runs:
 
     async def cancel(self, run: Run, action: CancelAction, reason: str) -> None:
         """Ask the run to stop; a pending one is over when this returns. Raises NotFound."""
-        outcome = await self.store.cancel(run.run_id, action, reason)
-        if outcome in ("missing", "ended"):
+        if not await self._cancel(run.run_id, run.thread_id, action, reason):
             raise NotFound(f"Run {run.run_id} is over already: there is nothing to cancel.")
-        if outcome == "requested":
-            await self.signals.nudge_cancel(run.run_id)
-        else:
-            await self.events.nudge(run.thread_id)
-            await self.signals.wake_workers()
 
     async def cancel_many(
         self,
@@ -102,14 +98,33 @@ class Runs:
         active = await self.store.active_of_assistant(assistant_id)
         await self._cancel_all(active, "interrupt", "assistant deleted")
 
-    async def _cancel_all(self, runs: list[Run], action: CancelAction, reason: str) -> int:
-        """How many were still active."""
-        cancelled = 0
-        for run in runs:
-            with suppress(NotFound):
-                await self.cancel(run, action, reason)
-                cancelled += 1
-        return cancelled
+    async def _cancel_all(self, runs: list[Cancellable], action: CancelAction, reason: str) -> bool:
+        """Whether any was still active.
+
+        Those that wait go first: they would begin when the runs before them end.
+        """
+        was_active = False
+        for running in (False, True):
+            found = [run for run in runs if run.is_running == running]
+            for start in range(0, len(found), _CANCELLED_AT_ONCE):
+                some = found[start : start + _CANCELLED_AT_ONCE]
+                cancels = [self._cancel(run.run_id, run.thread_id, action, reason) for run in some]
+                was_active |= any(await asyncio.gather(*cancels))
+        return was_active
+
+    async def _cancel(
+        self, run_id: RunId, thread_id: ThreadId, action: CancelAction, reason: str
+    ) -> bool:
+        """Whether it was still active."""
+        outcome = await self.store.cancel(run_id, action, reason)
+        if outcome in ("missing", "ended"):
+            return False
+        if outcome == "requested":
+            await self.signals.nudge_cancel(run_id)
+        else:
+            await self.events.nudge(thread_id)
+            await self.signals.wake_workers()
+        return True
 
     async def delete(self, run: Run) -> None:
         """Remove the run and its checkpoints; an active one is rolled back, which does both."""

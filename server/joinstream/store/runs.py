@@ -17,6 +17,7 @@ from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import CancelAction, RunStatus
 from joinstream.domain.threads import Ttl
 from joinstream.ports.runs import (
+    Cancellable,
     CancelRequest,
     Claimant,
     Created,
@@ -188,13 +189,13 @@ class PostgresRuns:
         thread_id: ThreadId | None,
         run_ids: list[RunId],
         visible: Filter,
-    ) -> list[Run]:
+    ) -> list[Cancellable]:
         rows = await self._database.fetch(_ACTIVE, statuses, thread_id, run_ids, visible)
-        return [_run(row) for row in rows]
+        return [Cancellable(*row) for row in rows]
 
-    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Run]:
+    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Cancellable]:
         rows = await self._database.fetch(_QUERIES["active_of_assistant"], assistant_id)
-        return [_run(row) for row in rows]
+        return [Cancellable(*row) for row in rows]
 
     async def cancel(
         self, run_id: RunId, action: CancelAction, reason: str

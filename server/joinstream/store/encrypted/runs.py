@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from joinstream.domain.access import Filter
-from joinstream.domain.ids import AssistantId, RunId, ThreadId
+from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import RunStatus
 from joinstream.encoding import dumps, loads
@@ -64,19 +64,6 @@ class EncryptedRuns(PostgresRuns):
     ) -> list[Run]:
         found = await super().search(thread_id, status=status, limit=limit, offset=offset)
         return await _all_opened(self._listed, found)
-
-    async def active(
-        self,
-        statuses: list[str],
-        thread_id: ThreadId | None,
-        run_ids: list[RunId],
-        visible: Filter,
-    ) -> list[Run]:
-        found = await super().active(statuses, thread_id, run_ids, visible)
-        return await _all_opened(self._listed, found)
-
-    async def active_of_assistant(self, assistant_id: AssistantId) -> list[Run]:
-        return await _all_opened(self._listed, await super().active_of_assistant(assistant_id))
 
     async def set_aside(self, visible: Filter, *, limit: int, offset: int) -> list[Run]:
         found = await super().set_aside(visible, limit=limit, offset=offset)

@@ -101,7 +101,7 @@ select count(*) from (
 -- name: active
 -- Active runs in certain statuses, of a thread and with ids unless these are null or empty, that the
 -- caller may see.
-select r.* from runs r
+select r.run_id, r.thread_id, r.status = 'running' as is_running from runs r
 where r.status in ('pending', 'running') and r.status = any($1)
   and ($2::uuid is null or r.thread_id = $2)
   and (cardinality($3::uuid[]) = 0 or r.run_id = any($3))
@@ -109,7 +109,8 @@ where r.status in ('pending', 'running') and r.status = any($1)
 
 -- name: active_of_assistant
 -- Active runs of an assistant.
-select * from runs where assistant_id = $1 and status in ('pending', 'running');
+select run_id, thread_id, status = 'running' as is_running from runs
+where assistant_id = $1 and status in ('pending', 'running');
 
 -- name: cancel
 -- Ask a run to stop, or end it at once while it is pending.
