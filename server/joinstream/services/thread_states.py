@@ -164,6 +164,7 @@ class ThreadStates:
         """As `update`, one checkpoint for each superstep, for a caller who has been allowed to."""
         # before the lock, which holds a connection already
         settings = await self._settings(await self._thread(thread_id, visible))
+        await self._checkpoints.require(thread_id, checkpoint or {})
         async with self._threads.locked(thread_id, visible) as locked:
             if locked is None:
                 raise _unknown(thread_id)
@@ -182,7 +183,6 @@ class ThreadStates:
         checkpoint: Checkpoint,
     ) -> tuple[CheckpointView, int, StateView]:
         """The new checkpoint; the epoch that the update took, and the thread's state now."""
-        await self._checkpoints.require(locked.thread.thread_id, checkpoint)
         config = _config(locked.thread, checkpoint)
         opened = self._opened(
             locked.thread, settings, config, "threads.update", locked.checkpointer
