@@ -1,5 +1,6 @@
 """What a run may be asked to be, and how runs are listed, read and deleted."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -42,6 +43,21 @@ async def test_a_run_may_have_a_name_and_a_limit_of_tasks_at_a_time(deployment: 
         )
         first: Any = datas_of(await collect(stream), "events")[0]
         assert first["name"] == name
+
+
+async def test_objects_reach_the_graph_with_their_keys_in_the_order_they_were_sent_in(
+    deployment: Deployment,
+) -> None:
+    sent: Any = {"zebra": 1, "b": [{"y": 1, "x": 2}]}
+    thread_id = await new_thread(deployment)
+    parts = await collect(deployment.client.runs.stream(thread_id, "echo", input={"text": sent}))
+    for values in datas_of(parts, "values"):
+        assert json.dumps(values["text"]) == json.dumps(sent)
+    await deployment.client.runs.wait(thread_id, "approval", input={"topic": "rain"})
+    command: Any = {"resume": sent}
+    await deployment.client.runs.wait(thread_id, "approval", command=command)
+    run: Any = (await deployment.there.client.runs.list(thread_id))[0]
+    assert json.dumps(run["kwargs"]["command"]["resume"]) == json.dumps(sent)
 
 
 async def test_a_context_reaches_the_graph_and_is_mirrored_into_configurable(

@@ -75,7 +75,7 @@ async def test_a_cron_says_all_there_is_to_say_of_it(api: Api) -> None:
         "echo",
         schedule="30 9 * * 1-5",
         timezone=ZoneInfo("Europe/Berlin"),
-        input={"text": "good morning"},
+        input={"text": "good morning", "at": 9},
         metadata={"team": "red"},
         end_time=NEW_YEAR_2099,
         multitask_strategy="reject",
@@ -88,7 +88,8 @@ async def test_a_cron_says_all_there_is_to_say_of_it(api: Api) -> None:
     assert cron["end_time"] == "2099-01-01T00:00:00+00:00"
     assert (cron["enabled"], cron["catch_up"], cron["user_id"]) == (True, "one", None)
     assert cron["metadata"] == {"team": "red"}
-    assert cron["payload"]["input"] == {"text": "good morning"}
+    assert [*cron["payload"]["input"].items()] == [("text", "good morning"), ("at", 9)]
+    assert "key_order" not in cron["payload"]
     due = datetime.fromisoformat(cron["next_run_date"]).astimezone(ZoneInfo("Europe/Berlin"))
     assert (due.hour, due.minute) == (9, 30)
     assert due.weekday() < 5

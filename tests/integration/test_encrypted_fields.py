@@ -1,5 +1,6 @@
 """Encrypted fields: what the API gives back, and what no table has."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -97,6 +98,16 @@ async def test_a_run_gets_what_it_was_sent_and_gives_back_what_it_found(api: Api
     assert run["kwargs"]["config"]["configurable"]["secret"] == SECRET
     assert await runs.join(thread["thread_id"], run["run_id"]) == output
     assert (await threads.get(thread["thread_id"]))["values"] == output
+
+
+async def test_keys_stay_in_the_order_they_were_sent_in(api: Api) -> None:
+    sent: Any = {"zebra": {"y": 1, "x": 2}, "b": SECRET}
+    given = {"text": sent, "a": 1}
+    run = await sdk(api).runs.create(None, "echo", input=given, on_completion="keep")
+    kept: Any = await sdk(api).runs.get(run["thread_id"], run["run_id"])
+    assert json.dumps(kept["kwargs"]["input"]) == json.dumps(given)
+    output: Any = await sdk(api).runs.join(run["thread_id"], run["run_id"])
+    assert json.dumps(output["text"]) == json.dumps(sent)
 
 
 async def test_a_stateless_run_and_a_run_that_fails_give_back_what_they_have(api: Api) -> None:

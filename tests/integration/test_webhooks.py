@@ -65,7 +65,7 @@ async def test_a_run_that_ended_is_told_with_all_there_is_to_say(
     run = await api.client.runs.create(
         thread["thread_id"],
         "echo",
-        input={"text": "hi"},
+        input={"text": "hi", "at": 1},
         metadata={"order": 7},
         webhook=f"{receiver.url}/done",
     )
@@ -78,7 +78,8 @@ async def test_a_run_that_ended_is_told_with_all_there_is_to_say(
     assert (payload["status"], payload["error"]) == ("success", None)
     assert payload["values"] == {"text": "hi"}
     assert payload["metadata"]["order"] == 7
-    assert payload["kwargs"]["input"] == {"text": "hi"}
+    assert payload["kwargs"] == run["kwargs"]  # type: ignore[typeddict-item]  # not in its Run
+    assert list(payload["kwargs"]["input"]) == ["text", "at"]
     moments = ("created_at", "run_started_at", "run_ended_at", "webhook_sent_at")
     assert sorted(payload[name] for name in moments) == [payload[name] for name in moments]
     delivery = await settled(api, run["run_id"], "delivered")

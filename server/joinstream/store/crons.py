@@ -18,6 +18,7 @@ from joinstream.ports.crons import CronFilter, NewCron
 from joinstream.ports.runs import Created
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
+from joinstream.store.key_order import in_key_order, with_key_order
 from joinstream.store.runs import PostgresRuns
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "crons.sql")
@@ -31,7 +32,8 @@ def _matching(query: str) -> str:
 
 
 def _cron(row: asyncpg.Record) -> Cron:
-    return Cron(**{name: row[name] for name in CRON_FIELDS})
+    stored = {name: row[name] for name in CRON_FIELDS}
+    return Cron(**{**stored, "payload": in_key_order(row["payload"])})
 
 
 def _criteria(wanted: CronFilter) -> tuple[Any, ...]:
@@ -61,7 +63,7 @@ class PostgresLockedCron:
             cron.enabled,
             cron.on_run_completed,
             cron.catch_up,
-            cron.payload,
+            with_key_order(cron.payload),
             cron.metadata,
             cron.next_run_date,
         )
@@ -126,7 +128,7 @@ class PostgresCrons:
             new.enabled,
             new.on_run_completed,
             new.catch_up,
-            new.payload,
+            with_key_order(new.payload),
             new.metadata,
             new.next_run_date,
         )

@@ -28,6 +28,7 @@ from joinstream.ports.runs import (
 )
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
+from joinstream.store.key_order import in_key_order, with_key_order
 from joinstream.store.threads import ttl_columns
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "runs.sql")
@@ -52,12 +53,14 @@ def _of_status(query: str, status: RunStatus | None) -> str:
 
 
 def _run(row: asyncpg.Record) -> Run:
-    return Run(**{name: row[name] for name in Run.__dataclass_fields__})
+    stored = {name: row[name] for name in Run.__dataclass_fields__}
+    return Run(**{**stored, "kwargs": in_key_order(row["kwargs"])})
 
 
 def _document(new: NewRun) -> dict[str, Any]:
     """The run as a `new_run_v2`."""
-    return {name: getattr(new, name) for name in _NEW_RUN_FIELDS}
+    document = {name: getattr(new, name) for name in _NEW_RUN_FIELDS}
+    return {**document, "kwargs": with_key_order(new.kwargs)}
 
 
 def _capped_by(run: Run) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Webhooks in Postgres: the implementation of WebhookOutbox and WebhookLog."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from joinstream.domain.webhooks import DeliveryStatus, WebhookDelivery
 from joinstream.ports.webhooks import Attempt, DeliveryFilter, DueWebhook
 from joinstream.sql import load_queries
 from joinstream.store.database import Database
+from joinstream.store.key_order import in_key_order
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "webhooks.sql")
 _FIELDS = tuple(WebhookDelivery.__dataclass_fields__)
@@ -22,6 +24,14 @@ def _matching(query: str) -> str:
 
 def _delivery(row: asyncpg.Record) -> WebhookDelivery:
     return WebhookDelivery(**{name: row[name] for name in _FIELDS})
+
+
+def _due(row: asyncpg.Record) -> DueWebhook:
+    due = DueWebhook(**row)
+    if "kwargs" not in due.payload:
+        return due
+    kwargs = in_key_order(due.payload["kwargs"])
+    return replace(due, payload={**due.payload, "kwargs": kwargs})
 
 
 def _criteria(wanted: DeliveryFilter) -> tuple[Any, ...]:
@@ -36,7 +46,7 @@ class PostgresWebhooks:
 
     async def claim(self, limit: int, patience_seconds: float) -> list[DueWebhook]:
         rows = await self._database.fetch(_QUERIES["claim"], limit, patience_seconds)
-        return [DueWebhook(**row) for row in rows]
+        return [_due(row) for row in rows]
 
     async def settle(
         self,
