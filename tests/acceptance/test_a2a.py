@@ -105,6 +105,24 @@ async def test_a_stream_tells_the_artifact_piece_by_piece(
 
 
 @in_both_versions
+async def test_nodes_tell_how_far_they_are(deployment: Deployment, version: str) -> None:
+    async with a2a_client(deployment.http, "progress", version=version, streaming=True) as client:
+        events = [event async for event in client.send_message(given({"total": 2}))]
+    told = [
+        [MessageToDict(part) for part in event.status_update.status.message.parts]
+        for event in events
+        if event.status_update.status.message.parts
+    ]
+    assert [words["text"] for words, _ in told] == [
+        *("1 of 2", "2 of 2"),
+        *("nobody knows how long", "all in order"),
+    ]
+    assert told[0][1]["data"]["fraction"] == 0.5
+    result = MessageToDict(events[-2].artifact_update.artifact.parts[0])["data"]
+    assert result["result"] == "2 of 2 done"
+
+
+@in_both_versions
 async def test_a_question_is_answered_by_a_message_to_its_task(
     deployment: Deployment, version: str
 ) -> None:

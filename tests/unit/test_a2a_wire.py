@@ -16,7 +16,7 @@ from google.protobuf.json_format import ParseDict
 import joinstream.a2a_api
 from joinstream.a2a_api.telling import TaskTeller
 from joinstream.a2a_api.versions import NEWEST, OLDEST, Version, state_named, task_said
-from joinstream.a2a_api.wire import Task
+from joinstream.a2a_api.wire import PartIn, Task
 from joinstream.domain.events import EventId, Frame, FrameKind
 from joinstream.streams.codec import sse_bytes
 
@@ -108,6 +108,12 @@ def test_after_a_loss_only_the_whole_is_told() -> None:
     whole = telling.finish(task("TASK_STATE_COMPLETED", "once upon a time"))
     assert pieces(whole) == [(False, "once upon a time")]
     assert results(whole)[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_COMPLETED"
+
+
+def test_whole_numbers_are_no_fractions() -> None:
+    given: Any = {"a": 2.0, "b": [2.5, {"c": -0.0}], "d": True, "e": "2.0", "f": None}
+    part = PartIn.model_validate({"data": given})
+    assert repr(part.data) == repr({**given, "a": 2, "b": [2.5, {"c": 0}]})
 
 
 def test_what_is_said_is_what_either_version_knows() -> None:

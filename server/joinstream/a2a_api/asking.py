@@ -21,7 +21,7 @@ from joinstream.http.answer import input_id
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.services import services
 
-_STREAM_MODES: tuple[StreamMode, ...] = ("messages-tuple",)
+_STREAM_MODES: tuple[StreamMode, ...] = ("messages-tuple", "custom")
 """What `telling.py` reads."""
 _CONTEXT = "message.contextId"
 
@@ -61,6 +61,7 @@ def _run(
         command={"resume": answers} if answers else None,
         metadata={ABOUT: about},
         stream_mode=_STREAM_MODES,
+        subgraphs=True,  # nodes in there tell how far they are, too
         resumable=True,
         if_not_exists="create",
         on_completion="keep",

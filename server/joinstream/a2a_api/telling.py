@@ -8,14 +8,18 @@ from joinstream.a2a_api.versions import Version, artifact_event, status_event, t
 from joinstream.a2a_api.wire import (
     Artifact,
     ArtifactUpdate,
+    Message,
+    Part,
     Status,
     StatusUpdate,
     Task,
 )
 from joinstream.domain.events import Frame, FrameKind
+from joinstream.encoding import loads
 from joinstream.http.answer import BETWEEN_MESSAGES
 from joinstream.http.deltas import DeltaReader, TextDelta
 from joinstream.http.json_rpc import MessageId, message_event, success
+from joinstream.streams.codec import data_of
 
 
 class TaskTeller:
@@ -50,13 +54,32 @@ class TaskTeller:
     def _of(self, frame: Frame) -> Iterator[bytes]:
         if frame.kind is FrameKind.METADATA:
             self._last_message = None
-            now = self._task["status"]["timestamp"]
-            yield self._status(Status(state="TASK_STATE_WORKING", timestamp=now))
+            yield self._works()
+        if frame.kind is FrameKind.EVENT and frame.mode == "custom":
+            data = loads(data_of(frame.body))
+            if isinstance(data, dict) and data.get("type") == "progress":
+                yield self._works(self._progress(frame, data))
         if self._waits_for_end:
             return
         for delta in self._reader.read(frame):
             if isinstance(delta, TextDelta):
                 yield self._goes_on(delta)
+
+    def _works(self, message: Message | None = None) -> bytes:
+        since = self._task["status"]["timestamp"]
+        status = Status(state="TASK_STATE_WORKING", timestamp=since)
+        return self._status({**status, "message": message} if message else status)
+
+    def _progress(self, frame: Frame, data: dict[str, Any]) -> Message:
+        """What a node tells: in words, and as it told it."""
+        words = str(data.get("label") or data.get("stage") or data.get("node"))
+        return Message(
+            messageId=f"{frame.run_id}-{frame.id}",
+            contextId=self._task["contextId"],
+            taskId=self._task["id"],
+            role="ROLE_AGENT",
+            parts=[Part(text=words), Part(data=data)],
+        )
 
     def _goes_on(self, delta: TextDelta) -> bytes:
         is_first = self._last_message is None

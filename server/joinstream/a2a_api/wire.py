@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import TypedDict
 
 from joinstream.http.json_rpc import MessageId
@@ -34,6 +34,16 @@ class CardQuery(Query):
     assistant_id: str | None = None
 
 
+def whole_numbers(data: Any) -> Any:
+    """The data with 2.0 as 2: to this protocol numbers are all of one kind, and its clients send
+    either, but to graphs they are not."""
+    if isinstance(data, dict):
+        return {key: whole_numbers(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [whole_numbers(value) for value in data]
+    return int(data) if isinstance(data, float) and data.is_integer() else data
+
+
 class FileIn(Body):
     """A file as version 0.3 has it."""
 
@@ -49,7 +59,7 @@ class PartIn(Body):
     null_means = frozenset({"data"})
 
     text: str | None = None
-    data: Any = None
+    data: Annotated[Any, AfterValidator(whole_numbers)] = None
     raw: str | None = None
     url: str | None = None
     file: FileIn | None = None
