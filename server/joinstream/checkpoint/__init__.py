@@ -51,9 +51,13 @@ and names of written channels stay readable: queries need them. Metadata are a f
 `joinstream.encryption` has it. A change of keys is the one thing that rewrites rows in place
 (renewal.py).
 
+**Half a task.** Of a task that failed or was cancelled only its error is kept. LangGraph hands over
+what it had written until then too, and on resuming takes a task with output for one that has
+finished: the choice of the next node would be left out, and the graph would end there.
+
 **What is not promised.** Values are exact as far as the serializer is: what LangGraph's in-memory
-saver returns, this one returns. With another serializer than LangGraph's own (or its encryption),
-lists are stored whole.
+saver returns, this one returns, but for halves of tasks. With another serializer than LangGraph's
+own (or its encryption), lists are stored whole.
 """
 
 from joinstream.checkpoint.checkpoints import PostgresCheckpoints

@@ -14,11 +14,15 @@ from langgraph.checkpoint.base import (
     get_serializable_checkpoint_metadata,
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.types import ERROR
 
 from joinstream.checkpoint.known import Known, Place
 from joinstream.checkpoint.parts import Address, Log, Run, addresses, joined
 from joinstream.checkpoint.serde import Blob, can_be_split, dump
 from joinstream.checkpoint.values import NOTHING, Draft, Held, NewPart, draft, unchanged
+
+_ABOUT_THE_TASK = {*WRITES_IDX_MAP, "__error_source_node__"}
+"""Channels that tell what happened to a task, and not what it has put out."""
 
 
 class Write(NamedTuple):
@@ -46,8 +50,19 @@ class WritesEntry:
         self.task_path = task_path
         self.writes = [
             _write(serde, WRITES_IDX_MAP.get(channel, position), channel, value)
-            for position, (channel, value) in enumerate(writes)
+            for position, (channel, value) in enumerate(_without_half_a_task(writes))
         ]
+
+
+def _without_half_a_task(writes: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
+    """Of a task that failed or was cancelled, no output.
+
+    LangGraph hands over what such a task had written by then, and takes a task with output for one
+    that has finished: resumed, the graph would leave out the rest of it, such as where to go next.
+    """
+    if all(channel != ERROR for channel, _ in writes):
+        return writes
+    return [write for write in writes if write[0] in _ABOUT_THE_TASK]
 
 
 def _write(serde: SerializerProtocol, idx: int, channel: str, value: Any) -> Write:
