@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
@@ -24,6 +26,7 @@ from joinstream.streams.codec import sse_bytes
 from tests.support.api import TENANTS, Api, running_api
 from tests.support.event_streams import lifecycle_of, lives_of, seqs_of, watching
 from tests.support.postgres import PostgresForTests
+from tests.support.streaming import raw_stream
 
 AGES = [
     # created, ended: seconds ago; whether the run has made its thread; how it ended; when that is
@@ -37,7 +40,8 @@ AGES = [
     (50, 40, True, "error", "later"),
 ]
 MORE_THAN_A_LOG_HOLDS = 10_500
-EPOCH = 1_763_692_645_001
+EPOCH = time.time_ns() // 1_000_000 + 3_600_000
+"""As of a claim: after the creation of every thread here, in milliseconds."""
 
 
 @pytest.fixture(scope="module")
@@ -291,6 +295,53 @@ async def test_who_may_see_but_some_threads_is_let_go_when_the_thread_is_gone(
             with pytest.raises(StopAsyncIteration):
                 await events.next()
     await postgres.drop_database(uri)
+
+
+@pytest.mark.parametrize("last_event_id", ["-1", "1-0", None])
+async def test_who_takes_the_id_of_a_deleted_thread_gets_none_of_its_events(
+    postgres: PostgresForTests, last_event_id: str | None
+) -> None:
+    """The log outlives the thread for a while."""
+    ann, bob = {"authorization": "Bearer ann-key"}, {"authorization": "Bearer bob-key"}
+    uri = await postgres.fresh_database()
+    async with running_api(
+        uri, config=TENANTS, over_tcp=True, worker=True, heartbeat_seconds=0.1
+    ) as api:
+        http, thread_id = api.http, str(uuid4())
+        http.headers.update(ann)
+        await http.post("/threads", json={"thread_id": thread_id})
+        await say(http, thread_id, "ann's")
+        await http.delete(f"/threads/{thread_id}")
+        http.headers.update(bob)
+        made = await http.post("/threads", json={"thread_id": thread_id})
+        assert made.status_code == 200
+        async with watching(http, thread_id) as before:
+            await before.heartbeat()
+            await say(http, thread_id, "bob's")
+            seen = await before.to_the_end()
+        assert "ann's" not in str(seen)
+        async with watching(http, thread_id) as after:
+            seen = await after.to_the_end()
+        assert "ann's" not in str(seen)
+        assert lives_of(seen)[-1][1] == "completed"
+        position = {} if last_event_id is None else {"last-event-id": last_event_id}
+        path = f"/threads/{thread_id}/stream"
+        async with raw_stream(http, "GET", path, headers=position) as (_, frames):
+            if last_event_id is None:
+                await say(http, thread_id, "bob's")
+            text = ""
+            while "run_done" not in text:
+                text += "\n".join((await anext(frames)).lines)
+        assert "bob's" in text
+        assert "ann's" not in text
+        assert "event: gap" not in text
+    await postgres.drop_database(uri)
+
+
+async def say(http: httpx.AsyncClient, thread_id: str, text: str) -> None:
+    body = {"assistant_id": "echo", "input": {"text": text}, "stream_resumable": True}
+    answer = await http.post(f"/threads/{thread_id}/runs/wait", json=body)
+    assert answer.json() == {"text": text}
 
 
 async def test_the_environment_can_switch_it_off(postgres: PostgresForTests) -> None:

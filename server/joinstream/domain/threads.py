@@ -7,6 +7,7 @@ from uuid import UUID
 
 from joinstream.domain.access import Filter
 from joinstream.domain.assistants import SortDirection
+from joinstream.domain.events import EventId
 from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.runs import ThreadStatus
 
@@ -56,6 +57,12 @@ class Thread:
         """The graph that the thread's state belongs to, None before its first run."""
         graph_id = self.metadata.get("graph_id")
         return graph_id if isinstance(graph_id, str) else None
+
+    @property
+    def before_first_event(self) -> EventId:
+        """What every event of the thread comes after, and none of a deleted one of the same id: a
+        thread's epochs count on from the milliseconds of its creation."""
+        return EventId(int(self.created_at.timestamp() * 1000), 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,10 @@ class ThreadEvents:
         """
         asked = {"thread_id": thread_id, "metadata": {}}
         visible = await self.access.authorize("threads", "read", asked)
-        if visible is not None and await self.threads.get(thread_id, visible) is None:
+        thread = await self.threads.get(thread_id, visible)
+        if visible is not None and thread is None:
             raise NotFound(f"Thread {thread_id} does not exist.")
+        earliest = thread.before_first_event if thread is not None else None
         async with AsyncExitStack() as stack:
             subscription = await stack.enter_async_context(self.hub.subscribe(thread_id))
             try:
@@ -67,7 +69,11 @@ class ThreadEvents:
             except ConnectionError:
                 top = None
             cursor: Cursor = Now(top) if from_now else "start"
-            return EventStream(self, thread_id, visible, top, cursor, subscription, stack.pop_all())
+            if top is not None and earliest is not None and top <= earliest:
+                top = None
+            return EventStream(
+                self, thread_id, visible, earliest, top, cursor, subscription, stack.pop_all()
+            )
 
     async def tree(self, thread_id: ThreadId, run: Run) -> dict[str, Any]:
         """Which graphs take part in a run, as far as the log tells: of a classic run its own."""
@@ -93,7 +99,7 @@ class ThreadEvents:
 
 class EventStream:
     """An open subscription to a thread's events; `close` it when done. `top` is where the log ended
-    when it was opened, None when it was empty.
+    when it was opened, None when it was empty. `earliest`: before it lies what is another thread's.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class EventStream:
         parts: ThreadEvents,
         thread_id: ThreadId,
         visible: Filter,
+        earliest: EventId | None,
         top: EventId | None,
         cursor: Cursor,
         subscription: Subscription,
@@ -110,6 +117,7 @@ class EventStream:
         self._parts = parts
         self._thread_id = thread_id
         self._visible = visible
+        self._earliest = earliest
         self._cursor = cursor
         self._subscription = subscription
         self._stack = stack
@@ -198,6 +206,7 @@ class EventStream:
             cursor=self._cursor,
             has_ended=self._is_out_of_sight,
             heartbeat=self._parts.heartbeat_seconds,
+            begins_after=self._earliest,
         ):
             if isinstance(item, FrameBatch):
                 yield await self._read(item.frames)
@@ -230,7 +239,8 @@ class EventStream:
         if not isinstance(item, Heartbeat):
             return False
         try:
-            return not (await self._parts.events.read(self._thread_id, last, limit=1)).frames
+            after = last or self._earliest
+            return not (await self._parts.events.read(self._thread_id, after, limit=1)).frames
         except ConnectionError:
             return True
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from joinstream.domain.ids import ThreadId
@@ -36,17 +37,21 @@ class ThreadStreams:
     hub: EventHub
     read_values: ReadValues
     heartbeat_seconds: float
-    _gone: SharedLooks[ThreadId, bool] = field(init=False)
+    _created: SharedLooks[ThreadId, datetime | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._gone = SharedLooks(self.threads.is_gone)
+        self._created = SharedLooks(self.threads.created_at)
 
     async def join(self, thread_id: ThreadId, cursor: Cursor) -> ThreadStream:
         """Follow the thread from the cursor on, until it is deleted. Raises NotFound.
 
         From "now" on, nothing is missed that is produced after this has returned.
         """
-        await self.threads.get(thread_id)
+        thread = await self.threads.get(thread_id)
+
+        async def has_ended() -> bool:
+            return await self._created.of(thread_id) != thread.created_at
+
         async with AsyncExitStack() as stack:
             subscription = await stack.enter_async_context(self.hub.subscribe(thread_id))
             if cursor == "now":
@@ -57,8 +62,9 @@ class ThreadStreams:
                 stream=thread_id,
                 run_id=None,
                 cursor=cursor,
-                has_ended=lambda: self._gone.of(thread_id),
+                has_ended=has_ended,
                 heartbeat=self.heartbeat_seconds,
+                begins_after=thread.before_first_event,
             )
             return ThreadStream(thread_id, cursor, items, stack.pop_all())
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 from langgraph.types import StateUpdate
@@ -158,9 +159,13 @@ class Threads:
         asked: dict[str, Any] = {"thread_id": thread_id, "run_id": None, "metadata": {}}
         return await self._access.authorize("threads", "delete", asked)
 
-    async def is_gone(self, thread_id: ThreadId) -> bool:
-        """Whether there is no such thread, asked for somebody who may read it."""
-        return await self._threads.get(thread_id, None) is None
+    async def created_at(self, thread_id: ThreadId) -> datetime | None:
+        """When the thread was made, None when there is none; asked for somebody who may read it.
+
+        One of the same id that was made at another time is another one.
+        """
+        thread = await self._threads.get(thread_id, None)
+        return thread.created_at if thread is not None else None
 
     async def _delete(self, thread_id: ThreadId, visible: Filter) -> bool:
         stopped = await self._threads.delete(thread_id, visible)

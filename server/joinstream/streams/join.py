@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from joinstream.domain.events import FrameBatch
+from joinstream.domain.events import EventId, FrameBatch
 from joinstream.observe import metrics
 from joinstream.ports import EventLog, Subscription
 from joinstream.streams.position import Gap
@@ -63,6 +63,7 @@ async def follow(
     is_new: bool = False,
     log_patience: float | None = None,
     end_epoch: int = 0,
+    begins_after: EventId | None = None,
 ) -> AsyncIterator[StreamItem]:
     """Every frame after `cursor`, in order and once, over a subscription that is confirmed.
 
@@ -77,10 +78,20 @@ async def follow(
     the subscription, and neither its row nor its log needs a first look. `log_patience`: seconds
     for which the reader of an ended run waits for a log out of reach, None for the usual ones.
     `end_epoch`: the run was retried, and how it ended before that epoch is left out.
+    `begins_after`: what the log has from before is another thread's, which had the same id.
     """
     clock = asyncio.get_running_loop().time
     reader = Reader(
-        log, stream, run_id, cursor, has_ended, has_begun, status_every, log_patience, end_epoch
+        log,
+        stream,
+        run_id,
+        cursor,
+        has_ended,
+        has_begun,
+        status_every,
+        log_patience,
+        end_epoch,
+        begins_after,
     )
     if is_new:
         reader.expect_from_the_beginning(clock())

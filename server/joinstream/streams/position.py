@@ -53,6 +53,12 @@ class Position:
         """Stand after `last` without having seen it."""
         self.last = last
 
+    def begin_after(self, earliest: EventId | None) -> None:
+        """Stand nowhere before `earliest`; where that is further on, nothing lies in between."""
+        if earliest is not None and (self.last is None or self.last < earliest):
+            self.last = earliest
+            self.at_boundary = True
+
     def take_whole(self, batch: FrameBatch) -> bool:
         """Advance over the batch if it follows without a hole and is wanted as it is."""
         prev = batch.frames[0].prev

@@ -61,6 +61,7 @@ class Reader:
         status_every: float,
         log_patience: float | None,
         end_epoch: int,
+        begins_after: EventId | None,
     ) -> None:
         self._log = log
         self._stream = stream
@@ -72,6 +73,7 @@ class Reader:
         self._status_every = status_every
         self._log_patience = _LOG_PATIENCE_SECONDS if log_patience is None else log_patience
         self._end_epoch = end_epoch
+        self._begins_after = begins_after
         self._position = Position(run_id, end_epoch)
         self._located = False
         self._behind = True
@@ -173,6 +175,7 @@ class Reader:
             gaps = self._stand_at(await self._log.top(self._stream))
         elif self._run_id is not None:
             gaps = await self._locate_start()
+        self._position.begin_after(self._begins_after)
         self._located = True
         return gaps
 
