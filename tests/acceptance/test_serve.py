@@ -64,6 +64,10 @@ async def test_runs_are_executed_by_worker_processes_which_end_with_the_server(
         assert len(workers) == 2
         counted = await eventually(partial(counted_with, server.url, "lg_api_workers_max 20.0"))
         assert 'joinstream_runs_ended_total{graph_id="echo",status="success"} 1.0' in counted
+        again = await counted_with(server.url, "lg_api_num_pending_runs 0.0") or ""
+        told = [line for line in again.splitlines() if line.startswith("# TYPE")]
+        assert len(told) == len(set(told)) > 0
+        assert "pid=" not in again
         assert server.stop() == 0
         assert not any(worker.is_running() for worker in workers)
         assert "Traceback" not in server.log

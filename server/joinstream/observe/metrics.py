@@ -4,6 +4,9 @@ In `serve` the API and its workers are several processes. They count into files 
 `observe.sharing` names before this module is loaded, and the API answers for all of them.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
@@ -12,7 +15,9 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from joinstream.observe.sharing import is_shared
 
@@ -86,9 +91,14 @@ FIRST_EVENT_SECONDS = Histogram(
 )
 
 
-def exposition(of_the_moment: CollectorRegistry) -> bytes:
-    """Everything counted, and what was found out for this answer alone, as Prometheus reads it."""
-    return generate_latest(_counted()) + generate_latest(of_the_moment)
+def exposition(of_the_moment: Iterable[tuple[str, str, float]]) -> bytes:
+    """Everything counted, as Prometheus reads it, and what was found out for this answer alone.
+
+    The latter as name, meaning and value. They are no `Gauge`, which the shared folder would keep.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Found([GaugeMetricFamily(*gauge) for gauge in of_the_moment]))
+    return generate_latest(_counted()) + generate_latest(registry)
 
 
 def requests_by_route() -> list[dict[str, object]]:
@@ -110,6 +120,16 @@ def worker_slots() -> tuple[int, int]:
         for name in ("lg_api_workers_max", "lg_api_workers_active")
     ]
     return int(totals[0]), int(totals[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found(Collector):
+    """What a registry is to tell."""
+
+    families: list[Metric]
+
+    def collect(self) -> list[Metric]:
+        return self.families
 
 
 def _counted() -> CollectorRegistry:

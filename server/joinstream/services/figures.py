@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
 
 from joinstream.errors import Unavailable
 from joinstream.observe import metrics
@@ -21,15 +20,11 @@ class Figures:
     of_queue: Callable[[], Awaitable[QueueFigures]]
 
     async def for_prometheus(self) -> bytes:
-        registry = CollectorRegistry()
-        if (queue := await self._queue()) is not None:
-            for name, about, value in described(queue):
-                Gauge(name, about, registry=registry).set(value)
+        queue = await self._queue()
         total, taken = metrics.worker_slots()
-        Gauge("lg_api_workers_available", "Runs that could begin at once.", registry=registry).set(
-            total - taken
-        )
-        return metrics.exposition(registry)
+        found = described(queue) if queue is not None else []
+        found.append(("lg_api_workers_available", "Runs that could begin at once.", total - taken))
+        return metrics.exposition(found)
 
     async def as_json(self) -> dict[str, Any]:
         """In the official server's keys."""
