@@ -19,6 +19,7 @@ from tests.support.postgres import PostgresForTests
 from tests.support.waiting import eventually
 
 ANN = {"authorization": "Bearer ann-key"}
+CHAT = {"assistant_id": "chat"}
 BOB = {"authorization": "Bearer bob-key"}
 
 
@@ -131,6 +132,8 @@ async def test_what_other_routes_began_is_a_task_too(api: Api) -> None:
     run_input: Any = {"messages": [{"role": "user", "content": "hi"}]}
     run: Any = await api.client.runs.create(thread["thread_id"], "chat", input=run_input)
     await api.client.runs.join(thread["thread_id"], run["run_id"])
+    asked: Any = {"run_id": "00000000-0000-4000-8000-000000000000", "input": run_input}
+    await api.http.post(f"/threads/{thread['thread_id']}/runs/wait", json={**asked, **CHAT})
     task = await ask(api, "GetTask", {"id": f"{thread['thread_id']}:{run['run_id']}"})
     assert task["status"]["state"] == "TASK_STATE_COMPLETED"
     assert task["artifacts"][0]["parts"] == [{"text": "You said: hi"}]
@@ -273,6 +276,7 @@ async def test_a_task_is_its_owners(database_uri: str) -> None:
             expected = -32602 if "contextId" in str(params) else -32001
             assert (method, error.get("code")) == (method, expected)
             assert "only ann" not in str(error)
+            assert "Create it first" not in str(error)
         runs = await api.http.get(f"/threads/{task.context_id}/runs", headers=ANN)
         assert len(runs.json()) == 1
         for headers in ({}, {"authorization": "x"}):

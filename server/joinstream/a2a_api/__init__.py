@@ -2,12 +2,13 @@
 
 ::
 
-    routes.py ──► card.py                          what an agent is and takes
-        └─► dispatch.py ──► methods.py ──► asking.py ──► services: create a run
-                │                │  └────► tasks.py ───► services: find runs, what came of them
-                │                └─► telling.py          frames as updates of a task
+    routes.py ──► card.py                                 what an agent is and takes
+        └─► dispatch.py ──► methods.py ──► asking.py ───► services: create a run
+                │                │ │ └───► tasks.py ────► services: find runs
+                │                │ └─────► showing.py ──► services: what came of them
+                │                └─► telling.py           frames as updates of a task
                 ▼
-            versions.py, wire.py, errors.py              what is said when, and in what shape
+            versions.py, wire.py, errors.py               what is said when, and in what shape
 
 Nothing is executed here and nothing is stored. A context is a thread. A task is named after its
 thread and its first run; each answer to a question of the graph's is another run of the same task,

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from joinstream.a2a_api.tasks import TaskRuns, shown, state_of, tasks_of
+from joinstream.a2a_api.showing import shown, state_of
+from joinstream.a2a_api.tasks import TaskRuns, tasks_of
 from joinstream.a2a_api.versions import Version, state_named, task_said
 from joinstream.a2a_api.wire import ListParams, TaskState
 from joinstream.domain.assistants import Assistant

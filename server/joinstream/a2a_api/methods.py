@@ -1,6 +1,7 @@
 """What agents are asked for, by its names in either version."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ from joinstream.a2a_api.errors import (
     UnsupportedOperation,
 )
 from joinstream.a2a_api.listing import page_of_tasks
-from joinstream.a2a_api.tasks import begun, find_task, open_questions, shown, task_id
+from joinstream.a2a_api.showing import begun, shown
+from joinstream.a2a_api.tasks import find_task, open_questions, task_id
 from joinstream.a2a_api.telling import TaskTeller
 from joinstream.a2a_api.versions import NEWEST, OLDEST, Version, task_event, task_said
 from joinstream.a2a_api.wire import (
@@ -30,7 +32,7 @@ from joinstream.a2a_api.wire import (
 from joinstream.domain.assistants import Assistant
 from joinstream.domain.run_record import NewRun, Run, RunKey
 from joinstream.domain.runs import is_terminal
-from joinstream.errors import NotFound
+from joinstream.errors import NotFound, Unprocessable
 from joinstream.http.foreground import wait_for_end
 from joinstream.http.header_selection import for_graphs
 from joinstream.http.idempotency import body_key
@@ -65,9 +67,11 @@ async def _send(call: Call) -> Response:
     configuration = params.configuration
     new, key = await _new_run(call, params)
     if configuration.return_immediately or not configuration.blocking:
-        run, _ = await services(call.request).run_creation.create(new, key)
+        with _in_context(new):
+            run, _ = await services(call.request).run_creation.create(new, key)
     else:
-        stream = await services(call.request).run_streams.create(new, key, only_end=True)
+        with _in_context(new):
+            stream = await services(call.request).run_streams.create(new, key, only_end=True)
         await wait_for_end(call.request, stream, cancel_on_disconnect=False)
         run = stream.run
     task = await _shown(call, task_id(run), configuration.history_length)
@@ -76,7 +80,8 @@ async def _send(call: Call) -> Response:
 
 async def _stream(call: Call) -> Response:
     new, key = await _new_run(call, validated(call.body.params, SendParams))
-    stream = await services(call.request).run_streams.create(new, key)
+    with _in_context(new):
+        stream = await services(call.request).run_streams.create(new, key)
     return _told(call, stream, "TASK_STATE_SUBMITTED")
 
 
@@ -87,6 +92,18 @@ async def _new_run(call: Call, params: SendParams) -> tuple[NewRun, RunKey | Non
     creation = services(call.request).run_creation
     new = await creation.prepare(asked.thread_id, asked.run, for_graphs(call.request))
     return new, body_key(call.request, call.body, but=_HOW_IT_IS_TOLD)
+
+
+@contextmanager
+def _in_context(new: NewRun) -> Iterator[None]:
+    """Calls the thread that there is not, or not for this caller, what clients know it as."""
+    try:
+        yield
+    except NotFound:
+        raise Unprocessable(
+            f"message.contextId: there is no context {new.thread_id}; send that of a task of "
+            "yours, a new UUID, or none."
+        ) from None
 
 
 async def _subscribe(call: Call) -> Response:

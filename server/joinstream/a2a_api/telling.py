@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from joinstream.a2a_api.tasks import artifact, parts_of
+from joinstream.a2a_api.showing import artifact, parts_of
 from joinstream.a2a_api.versions import Version, artifact_event, status_event, task_event
 from joinstream.a2a_api.wire import (
     Artifact,

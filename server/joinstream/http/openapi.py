@@ -176,6 +176,8 @@ def _slug(method: str, path: str) -> str:
 
 def _tag(path: str) -> str:
     segments = path.strip("/").split("/")
+    if segments[0] == ".well-known":
+        return "a2a"
     if "runs" in segments:
         return "crons" if "crons" in segments else "runs"
     return segments[0] if len(segments) > 1 or segments[0] in _RESOURCES else "system"
