@@ -3,6 +3,7 @@
 Whatever changes a thread together with its runs or checkpoints locks the thread row first.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -72,11 +73,16 @@ class PostgresLockedThread:
 
 
 class LockedThreads:
-    """Locks one thread at a time, each in a transaction of its own."""
+    """Locks one thread at a time, each in a transaction of its own.
+
+    Half of the connections are left for what is done meanwhile: a graph's own code may ask this
+    server for something, and would wait for ever if all were held by others who wait like it.
+    """
 
     def __init__(self, pool: asyncpg.Pool, saver_on: SaverOnConnection) -> None:
         self._pool = pool
         self._saver_on = saver_on
+        self._turns = asyncio.Semaphore(max(1, pool.get_max_size() // 2))
 
     @asynccontextmanager
     async def one(
@@ -103,5 +109,5 @@ class LockedThreads:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[tuple[asyncpg.Connection, Database]]:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._turns, self._pool.acquire() as connection, connection.transaction():
             yield connection, Database(connection)
