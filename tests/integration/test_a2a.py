@@ -1,21 +1,20 @@
 """/a2a from within: clients that leave and come back, what is refused, and to whom."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from a2a.client import A2AClientError
 from a2a.compat.v0_3 import types as old_words
 from a2a.types import a2a_pb2 as words
 
 from tests.support.a2a import Built, a2a_client, order, result, rpc, said, sent, state, task_of
-from tests.support.api import TENANTS, TEST_GRAPHS, Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 from tests.support.gates import Essay
-from tests.support.postgres import PostgresForTests
+from tests.support.leaving import running
 from tests.support.waiting import eventually
 
 ANN = {"authorization": "Bearer ann-key"}
@@ -24,19 +23,8 @@ BOB = {"authorization": "Bearer bob-key"}
 
 
 @pytest.fixture(scope="module")
-def gates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gates")
-
-
-@pytest.fixture(scope="module")
-async def api(postgres: PostgresForTests, gates: Path) -> AsyncIterator[Api]:
-    uri = await postgres.fresh_database()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ESSAY_GATES", str(gates))
-        environment.setenv("DEFAULT_A2A_ASSISTANT_ID", "chat")
-        async with running_api(uri, config=TEST_GRAPHS, worker=True, over_tcp=True) as running:
-            yield running
-    await postgres.drop_database(uri)
+def api(working_api: Api) -> Api:
+    return working_api
 
 
 async def ask(api: Api, method: str, params: Any, agent: str = "chat", **headers: str) -> Any:
@@ -47,7 +35,10 @@ async def ask(api: Api, method: str, params: Any, agent: str = "chat", **headers
     return body["result"] if "result" in body else body["error"]
 
 
-async def test_a_stream_that_broke_off_is_told_again_and_goes_on(api: Api, gates: Path) -> None:
+@pytest.mark.parametrize("broken_by", ["the client", "the server"])
+async def test_a_stream_that_broke_off_is_told_again_and_goes_on(
+    api: Api, gates: Path, broken_by: str
+) -> None:
     essay, task = Essay(gates), Built()
     async with a2a_client(api.http, "essay", streaming=True) as client:
         stream = client.send_message(said(essay.topic))
@@ -56,6 +47,10 @@ async def test_a_stream_that_broke_off_is_told_again_and_goes_on(api: Api, gates
             task.take(event)
             if task.text == written:
                 break
+        if broken_by == "the server":
+            api.app.state.open_streams.close()
+            with pytest.raises(A2AClientError):
+                await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
         again = client.subscribe(words.SubscribeToTaskRequest(id=task.task_id))
         first = await anext(again)
@@ -65,28 +60,26 @@ async def test_a_stream_that_broke_off_is_told_again_and_goes_on(api: Api, gates
         async for event in again:
             task.take(event)
     assert (task.text, task.states[-1]) == (essay.text, "completed")
-    first_piece = next(at for at, piece in enumerate(task.pieces) if piece == essay.words[0])
-    assert task.pieces[first_piece : first_piece + 3] == essay.words[:3]
+    # the second stream begins where the whole of the first one does
+    assert task.pieces[3:6] == task.pieces[:3] == essay.words[:3]
 
 
-async def test_whoever_stops_waiting_cancels_nothing(api: Api, gates: Path) -> None:
+@pytest.mark.parametrize("broken_by", ["the client", "the server"])
+async def test_whoever_stops_waiting_cancels_nothing(api: Api, gates: Path, broken_by: str) -> None:
     essay, context = Essay(gates), str(uuid4())
     async with a2a_client(api.http, "essay") as client:
         waiting = asyncio.create_task(task_of(client, said(essay.topic, context_id=context)))
-        listing = words.ListTasksRequest(context_id=context)
-
-        async def begun() -> words.Task | None:
-            with suppress(Exception):
-                return next(iter((await client.list_tasks(listing)).tasks), None)
-            return None
-
-        task = await eventually(begun)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        [run] = await running(api)
+        if broken_by == "the server":
+            api.app.state.open_streams.close()
+        else:
+            waiting.cancel()
+        await asyncio.wait({waiting})
         essay.let_it_be_finished()
+        wanted = words.GetTaskRequest(id=f"{context}:{run['run_id']}")
 
         async def ended() -> words.Task | None:
-            found = await client.get_task(words.GetTaskRequest(id=task.id))
+            found = await client.get_task(wanted)
             return found if state(found) not in ("submitted", "working") else None
 
         found = await eventually(ended)
@@ -171,13 +164,6 @@ async def test_files_are_taken_by_agents_that_say_so(api: Api) -> None:
     assert values["messages"][0]["content"][1]["url"] == "https://a.example/b.png"
 
 
-async def test_the_card_of_the_server_is_that_of_the_chosen_agent(api: Api) -> None:
-    card = (await api.http.get("/.well-known/agent-card.json")).json()
-    assert card["name"] == "chat"
-    extended = await ask(api, "GetExtendedAgentCard", {})
-    assert extended == card
-
-
 @pytest.mark.parametrize(
     ("body", "code", "says"),
     [
@@ -246,15 +232,20 @@ async def test_agents_and_versions_there_are_not(api: Api) -> None:
     assert (await api.http.delete("/a2a/chat")).status_code == 405
 
 
-async def test_the_card_leads_below_the_mount_prefix(database_uri: str) -> None:
-    async with running_api(database_uri, mount_prefix="/agents") as api:
-        card = (await api.http.get("/agents/a2a/chat")).json()
+async def test_the_card_of_the_server_is_that_of_the_chosen_agent(database_uri: str) -> None:
+    async with running_api(
+        database_uri, mount_prefix="/agents", default_a2a_assistant_id="chat"
+    ) as api:
+        card = (await api.http.get("/agents/.well-known/agent-card.json")).json()
+        assert card["name"] == "chat"
         here = httpx.URL(card["url"]).path
         assert here.startswith("/agents/a2a/")
         assert (await api.http.get(here)).json() == card
         for interface in card["supportedInterfaces"]:
             assert interface["url"] == card["url"]
         old_words.AgentCard.model_validate(card)
+        extended = await api.http.post(here, json=rpc("GetExtendedAgentCard", {}))
+        assert extended.json()["result"] == card
 
 
 async def test_a_task_is_its_owners(database_uri: str) -> None:
