@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from langgraph_sdk.errors import ConflictError, NotFoundError
 
 from joinstream.http.routing import leaf_routes
 from tests.support.api import TENANTS, Api, running_api
@@ -482,3 +483,21 @@ async def test_browsers_may_ask_what_they_may_ask_before_they_are_known(api: Api
     assert (await api.http.options("/threads", headers=headers)).status_code == 200
     refused = await api.http.post("/threads", json={}, headers={"origin": "http://app"})
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
+
+
+async def test_nobody_makes_a_thread_of_the_id_that_a_stateless_run_has(api: Api) -> None:
+    """They would see the run in the thread's list, and delete it with the thread."""
+    ann, bob = api.client_with(ANN), api.client_with(BOB)
+    run = await ann.runs.create(None, "echo", input={"text": SECRET}, after_seconds=1000)
+    thread_id = run["thread_id"]
+    with pytest.raises(ConflictError):
+        await bob.threads.create(thread_id=thread_id, if_exists="do_nothing")
+    for key in ({}, {"idempotency-key": "k"}):
+        body = {"assistant_id": "echo", "input": {"text": "?"}, "if_not_exists": "create"}
+        answer = await api.http.post(
+            f"/threads/{thread_id}/runs", json=body, headers={**BOB, **key}
+        )
+        assert answer.status_code == 404
+    with pytest.raises(NotFoundError):
+        await bob.runs.list(thread_id)
+    assert (await api.http.get(f"/runs/{run['run_id']}", headers=ANN)).status_code == 200
