@@ -4,6 +4,7 @@ import errno
 import socket
 
 from joinstream.errors import StartupError
+from joinstream.settings import Settings
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -28,6 +29,11 @@ def url_of(listener: socket.socket) -> str:
     if host in ("0.0.0.0", "::"):
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def address_of(listener: socket.socket, settings: Settings) -> str:
+    """Where a client on this machine finds the API, mount prefix and all."""
+    return f"{url_of(listener)}{settings.mount_prefix}"
 
 
 def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[object, ...]]:

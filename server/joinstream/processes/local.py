@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from joinstream.observe.logging import leave_logging_to_host
 from joinstream.processes.dev_options import short_grace_seconds
-from joinstream.processes.listening import listen, url_of
+from joinstream.processes.home import clients_go_home
+from joinstream.processes.listening import address_of, listen
 from joinstream.processes.loops import on_another_thread, result_unless
 from joinstream.processes.preparation import Prepared, settings_of
 from joinstream.processes.together import serve_together
@@ -45,7 +46,7 @@ async def _server(config: Path, data_dir: Path | None) -> AsyncIterator[str]:
         )
         await result_unless(serving, ready.wait())
         try:
-            yield url_of(listener) + prepared.settings.mount_prefix
+            yield address_of(listener, prepared.settings)
         finally:
             left.set()
             await serving
@@ -67,6 +68,7 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
 def _prepared(config: Path, folder: Path) -> Iterator[Prepared]:
     leave_logging_to_host()
     settings = settings_of(config, bg_job_shutdown_grace_period_secs=short_grace_seconds())
+    clients_go_home()
     project = load_project(config)
     with EmbeddedPostgres(folder) as postgres:
         own = {"database_uri": SecretStr(postgres.uri), "redis_uri": None}

@@ -7,6 +7,7 @@ from joinstream.errors import StartupError
 from joinstream.mounting.config import http_config
 from joinstream.observe.logging import configure_logging
 from joinstream.observe.tracing import set_up_tracing
+from joinstream.processes.home import clients_go_home
 from joinstream.project import (
     Project,
     ProjectConfig,
@@ -35,6 +36,7 @@ def prepare(config: Path, **overrides: Any) -> Prepared:
     settings = read_settings(config, **overrides)
     if settings.traces:
         set_up_tracing()
+    clients_go_home()
     return Prepared(settings, load_project(config))
 
 

@@ -8,6 +8,8 @@ from joinstream.app import create_app
 from joinstream.backends import database_uri, open_backends
 from joinstream.processes.api_server import ApiServer
 from joinstream.processes.child import Child, start_child
+from joinstream.processes.home import home_is
+from joinstream.processes.listening import address_of
 from joinstream.processes.loops import result_unless, run_loop
 from joinstream.processes.memory import settle_memory
 from joinstream.processes.preparation import Prepared, prepare, require_migrated
@@ -30,10 +32,12 @@ class _Server:
         self._settings, self._project = prepared
         self._config = config
         self._listener = listener
+        self._address = address_of(listener, self._settings)
 
     async def run(self) -> None:
         signals = StopSignals()
         signals.listen(*FROM_OUTSIDE)
+        home_is(self._address)
         await require_migrated(database_uri(self._settings))
         async with open_backends(
             self._settings, self._project, application_name="joinstream api"
@@ -77,7 +81,8 @@ class _Server:
 
     async def _start_worker(self) -> Child:
         return await start_child(
-            WORKER_MODULE, {"config": str(self._config), "jobs_per_worker": None}
+            WORKER_MODULE,
+            {"config": str(self._config), "jobs_per_worker": None, "api": self._address},
         )
 
     def _say_ready(self) -> None:

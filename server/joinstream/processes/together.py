@@ -11,6 +11,8 @@ from joinstream.backends import database_uri, open_backends
 from joinstream.item_store.config import item_store_config
 from joinstream.item_store.tables import make_tables
 from joinstream.processes.api_server import ApiServer
+from joinstream.processes.home import home_is
+from joinstream.processes.listening import address_of
 from joinstream.processes.loops import on_another_thread, result_unless
 from joinstream.processes.preparation import Prepared
 from joinstream.settings import Settings
@@ -33,10 +35,13 @@ async def serve_together(
     The database is brought to the schema of this release first. Raises StartupError.
     """
     settings, project = prepared
+    address = address_of(listener, settings)
+    home_is(address)
     memory = _memory_streams(settings)
 
     @asynccontextmanager
     async def open_worker() -> AsyncIterator[Worker]:
+        home_is(address)
         watchdog = LoopWatchdog(asyncio.get_running_loop())
         async with (
             open_backends(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from joinstream.backends import Backends, database_uri
 from joinstream.processes.exits import leave, one_line_errors
+from joinstream.processes.home import home_is
 from joinstream.processes.link import LinkToParent
 from joinstream.processes.loops import run_loop
 from joinstream.processes.memory import settle_memory
@@ -28,19 +29,26 @@ def run_worker(
     *,
     listener: socket.socket | None = None,
     parent: LinkToParent | None = None,
+    api: str | None = None,
 ) -> None:
     """Work until a signal or, as a child, the end of the parent; probes are answered at `listener`.
+
+    `api` is the address of the parent's API.
 
     Raises StartupError.
     """
     prepared = prepare(config, n_jobs_per_worker=jobs_per_worker)
     settle_memory()
-    run_loop(_work(prepared, listener, parent))
+    run_loop(_work(prepared, listener, parent, api))
 
 
 async def _work(
-    prepared: Prepared, listener: socket.socket | None, parent: LinkToParent | None
+    prepared: Prepared,
+    listener: socket.socket | None,
+    parent: LinkToParent | None,
+    api: str | None,
 ) -> None:
+    home_is(api)
     await require_migrated(database_uri(prepared.settings))
     if parent is not None:
         parent.when_parent_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -63,5 +71,10 @@ def main() -> None:
     parent = LinkToParent(int(sys.argv[1]))
     content = json.loads(sys.argv[2])
     with one_line_errors():
-        run_worker(Path(content["config"]), content["jobs_per_worker"], parent=parent)
+        run_worker(
+            Path(content["config"]),
+            content["jobs_per_worker"],
+            parent=parent,
+            api=content["api"],
+        )
     leave(0)
