@@ -79,3 +79,23 @@ async def test_a_worker_cut_off_for_longer_than_its_lease_stops_and_others_go_on
         assert result["count"] == 60
         state: Any = await site.client.threads.get_state(thread_id)
         assert state["values"]["count"] == 60
+
+
+async def test_a_worker_goes_on_after_an_answer_that_it_did_not_expect(site: Site) -> None:
+    worker, other = site.topology.workers
+    await other.stop()
+    await rename_function(site, "claim_runs_v2", "claim_runs_away")
+    thread_id, run_id = await site.begin("counter", {"steps": 1})
+    await worker.line_with("runs cannot be claimed")
+    await rename_function(site, "claim_runs_away", "claim_runs_v2")
+    result: Any = await site.client.runs.join(thread_id, run_id)
+    assert result["count"] == 1
+
+
+async def rename_function(site: Site, name: str, other: str) -> None:
+    """Also for workers' sessions that knew it by its name."""
+    await site.fetchval(f"alter function {name} rename to {other}")
+    await site.fetchval(
+        """select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name ~ 'worker'"""
+    )

@@ -72,6 +72,9 @@ class WebhookDeliveries:
         except Unavailable as error:
             log.warning("webhooks cannot be sent", error=error.reason)
             return
+        except Exception:
+            log.exception("webhooks cannot be sent")
+            return
         for webhook in due:
             task = asyncio.create_task(self._send(webhook), name="webhook")
             self._sending.add(task)

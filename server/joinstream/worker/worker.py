@@ -195,16 +195,19 @@ class Worker:
         return len(runs)
 
     async def _open_held(self) -> None:
-        with suppress(Unavailable):  # the claim that follows says so
+        with suppress(Exception):  # the claim that follows says so
             await self._queue.open_held(self.claimant)
 
     async def _asked(self, claim: Awaitable[list[Run]]) -> list[Run]:
+        """What was claimed. No answer ends the looking for runs: a later one may be another."""
         try:
             return await claim
         except Unavailable as error:
             log.warning("runs cannot be claimed", error=error.reason)
-            await asyncio.sleep(random.uniform(0.1, 1.0))
-            return []
+        except Exception:
+            log.exception("runs cannot be claimed")
+        await asyncio.sleep(random.uniform(0.1, 1.0))
+        return []
 
     def _start(self, run: Run, *, slots: int = 1) -> None:
         active = ActiveRun(run)
