@@ -195,6 +195,7 @@ def with_parts(*parts: Any, **about: Any) -> dict[str, Any]:
         ("SendMessage", with_parts(), -32602, "message.parts: "),
         ("SendMessage", with_parts({}), -32602, "message.parts[0]: needs one of"),
         ("SendMessage", with_parts({"text": "a", "data": 1}), -32602, "needs one of"),
+        ("SendMessage", with_parts({"file": {}}), -32602, "message.parts[0].file: needs one of"),
         ("SendMessage", with_parts({"data": 1}), -32602, "message.parts[0].data: must be an"),
         ("SendMessage", sent("hi", role="ROLE_AGENT"), -32602, "message.role: "),
         ("SendMessage", sent("hi", contextId="mine"), -32602, "message.contextId: must be"),

@@ -52,6 +52,12 @@ class FileIn(Body):
     mime_type: str | None = Field(default=None, alias="mimeType")
     name: str | None = None
 
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if (self.bytes is None) == (self.uri is None):
+            raise ValueError("needs one of bytes, uri")
+        return self
+
 
 class PartIn(Body):
     """One of text, data, or a file, which is inline (`raw`, base64) or elsewhere (`url`)."""
