@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from langgraph_sdk.errors import UnprocessableEntityError
 from standardwebhooks.webhooks import Webhook
 from starlette.responses import RedirectResponse, Response
 
 from joinstream.domain.webhook_urls import UrlPolicy
+from joinstream.outgoing.guarded import is_as_private
 from joinstream.outgoing.webhooks import HttpWebhookSender
 from joinstream.ports.webhooks import DueWebhook
 from tests.support.api import TEST_GRAPHS, Api, running_api
@@ -248,6 +250,21 @@ async def test_a_redirect_leads_nowhere_that_is_forbidden(receiver: Receiver) ->
     attempt = await send(receiver.url, LOOPBACK_ALLOWED)
     assert (attempt.delivered, attempt.is_final) == (False, True)
     assert "infrastructure" in attempt.error
+
+
+@pytest.mark.parametrize(
+    ("named", "target", "is_private"),
+    [
+        ("https://a.example/x", "https://a.example/y", True),
+        ("http://a.example/x", "http://a.example:8080/y", True),
+        ("http://a.example/x", "https://a.example/x", True),
+        ("https://a.example/x", "http://a.example/x", False),
+        ("https://a.example/x", "https://b.example/x", False),
+        ("https://a.example/x", "https://a.example.b.example/x", False),
+    ],
+)
+def test_a_redirect_does_not_lead_secrets_astray(named: str, target: str, is_private: bool) -> None:
+    assert is_as_private(httpx.URL(target), httpx.URL(named)) is is_private
 
 
 async def test_redirects_come_to_an_end(receiver: Receiver) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from joinstream.domain.extract import parse_extracts
+from joinstream.domain.extract import parse_extracts, picked
 from joinstream.domain.threads import Extract
 
 
@@ -25,3 +25,9 @@ def test_a_path_is_its_root_and_steps(path: str, root: str, steps: list[str]) ->
 def test_a_malformed_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="path"):
         parse_extracts({"alias": path})
+
+
+@pytest.mark.parametrize("place", ["9" * 5000, "-" + "9" * 5000, "9" * 18])
+def test_no_number_is_too_large_for_a_place(place: str) -> None:
+    (extract,) = parse_extracts({"alias": f"values[{place}]"})
+    assert picked(extract, ["a"]) is None

@@ -8,6 +8,8 @@ from joinstream.domain.threads import EXTRACT_ROOTS, THREAD_FIELDS, Extract
 
 MAX_EXTRACTS = 10
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(-?\d+)\]")
+_INDEX = re.compile(r"-?[0-9]{1,18}")
+"""No list has items beyond these, and Python reads no number of any length."""
 _TAKEN = frozenset(THREAD_FIELDS) | {"ttl", "extracted"}
 
 
@@ -45,7 +47,7 @@ def picked(extract: Extract, root: Any) -> Any:
 def _at(step: str, value: Any) -> Any:
     if isinstance(value, dict):
         return value.get(step)
-    if isinstance(value, list) and re.fullmatch(r"-?\d+", step):
+    if isinstance(value, list) and _INDEX.fullmatch(step):
         place = int(step)
         return value[place] if -len(value) <= place < len(value) else None
     return None

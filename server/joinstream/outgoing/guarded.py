@@ -58,10 +58,16 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
         return addresses[0]
 
 
+def is_as_private(target: httpx.URL, named: httpx.URL) -> bool:
+    """Whether what is for the host that was named may be sent to this one."""
+    return target.host == named.host and target.scheme in (named.scheme, "https")
+
+
 class GuardedPoster:
     """Posts where `policy` lets it. `close` it when done.
 
-    `private_headers` go to the host that was named, and to no other it redirects to.
+    `private_headers` go to the host that was named, and to no other it redirects to; nor to it over
+    plain HTTP, when it was named with https.
     """
 
     def __init__(
@@ -78,10 +84,9 @@ class GuardedPoster:
 
         Raises RefusedByPolicy, TooManyRedirects, and what httpx raises when nobody answers.
         """
-        target = httpx.URL(url)
-        host = target.host
+        named = target = httpx.URL(url)
         for _ in range(MOST_REDIRECTS + 1):
-            private = self._private_headers if target.host == host else {}
+            private = self._private_headers if is_as_private(target, named) else {}
             status, location = await self._ask(target, body, {**headers, **private})
             if status not in _REDIRECTS or location is None:
                 return status
