@@ -6,6 +6,7 @@ import pytest
 
 from joinstream.settings.addresses import check_postgres_address, check_redis_address
 from joinstream.store.addresses import asyncpg_address
+from joinstream.streams.redis import RedisConnections
 
 ADDRESS = "postgresql://joe:s%40cret@db.internal:5432/app"
 GOOD = [
@@ -58,6 +59,11 @@ def test_a_password_of_redis_is_not_repeated_either(password: str) -> None:
 )
 def test_addresses_of_redis_are_taken(uri: str) -> None:
     check_redis_address(uri)
+
+
+def test_a_parameter_that_redis_does_not_know_is_refused_at_the_start() -> None:
+    with pytest.raises(ValueError, match="no parameter 'ssl_ca_cert'"):
+        RedisConnections.open("rediss://cache.internal:6379/0?ssl_ca_cert=/etc/ssl/redis.crt")
 
 
 def test_a_parameter_that_only_one_driver_knows_is_refused_with_the_way_that_both_do() -> None:

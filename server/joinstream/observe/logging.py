@@ -3,6 +3,7 @@
 import logging
 import sys
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -14,6 +15,7 @@ def configure_logging(level: str, *, as_json: bool, color: bool) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _write_ids_out,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -45,6 +47,16 @@ def configure_logging(level: str, *, as_json: bool, color: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _write_ids_out(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Ids as the API shows them, so that a search for one finds every line about it."""
+    for name, value in event.items():
+        if isinstance(value, UUID):
+            event[name] = str(value)
+    return event
 
 
 def leave_logging_to_host() -> None:

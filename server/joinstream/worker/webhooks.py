@@ -93,7 +93,12 @@ class WebhookDeliveries:
                 await self._outbox.settle(webhook, attempt, "delivered", None)
             elif attempt.is_final or webhook.attempts >= self._limits.most_attempts:
                 await self._outbox.settle(webhook, attempt, "failed", None)
-                log.warning("webhook given up", **about, status_code=attempt.status_code)
+                log.warning(
+                    "webhook given up",
+                    **about,
+                    status_code=attempt.status_code,
+                    error=attempt.error,
+                )
             else:
                 pause = pause_after(webhook.attempts, self._limits.first_pause_seconds)
                 pause *= random.uniform(0.75, 1.25)

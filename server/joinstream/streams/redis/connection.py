@@ -57,21 +57,11 @@ class RedisConnections:
 
         Raises ValueError when the address cannot be read.
         """
-        client: Redis | RedisCluster
-        if urlsplit(url).scheme.endswith("+sentinel"):
-            client = _behind_sentinel(url, max_connections)
-        elif cluster:
-            client = RedisCluster.from_url(url, max_connections=max_connections, **_OPTIONS)
-        else:
-            pool = BlockingConnectionPool.from_url(
-                url,
-                max_connections=max_connections,
-                timeout=COMMAND_TIMEOUT_SECONDS,
-                retry=_RETRY,
-                **_OPTIONS,
-            )
-            client = Redis.from_pool(pool)
-        return cls(client, key_prefix)
+        try:
+            return cls(_client(url, cluster=cluster, max_connections=max_connections), key_prefix)
+        except TypeError as error:  # it hands on each parameter behind the `?` as an argument
+            unknown = str(error).rpartition(" ")[2]
+            raise ValueError(f"redis-py knows no parameter {unknown}") from error
 
     def log_key(self, stream: UUID) -> str:
         return f"{self._prefix}s:{{{stream}}}"
@@ -121,6 +111,24 @@ async def answer(command: Awaitable[T]) -> T:
                 last_look.cancel()
     except (RedisError, OSError) as error:
         raise ConnectionError(f"Redis: {error}" if str(error) else "Redis is silent") from error
+
+
+def _client(url: str, *, cluster: bool, max_connections: int) -> "Redis | RedisCluster":
+    """Not connected yet. Raises ValueError or TypeError for what redis-py cannot read."""
+    if urlsplit(url).scheme.endswith("+sentinel"):
+        return _behind_sentinel(url, max_connections)
+    if cluster:
+        return RedisCluster.from_url(url, max_connections=max_connections, **_OPTIONS)
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=max_connections,
+        timeout=COMMAND_TIMEOUT_SECONDS,
+        retry=_RETRY,
+        **_OPTIONS,
+    )
+    # made now, for else only the first command would be told of a mistaken parameter
+    pool.connection_class(**pool.connection_kwargs)
+    return Redis.from_pool(pool)
 
 
 def _behind_sentinel(url: str, max_connections: int) -> Redis:
