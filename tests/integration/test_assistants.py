@@ -9,7 +9,7 @@ from langgraph.pregel.remote import RemoteGraph
 from langgraph_sdk.errors import ConflictError, NotFoundError
 
 from joinstream.domain.assistants import system_assistant_id
-from tests.support.api import Api, running_api
+from tests.support.api import TENANTS, Api, running_api
 
 FIELDS = {
     "assistant_id",
@@ -52,6 +52,25 @@ async def test_starting_again_keeps_the_assistants_as_they_are(api: Api, databas
     async with running_api(database_uri) as second:
         assert await second.client.assistants.search(limit=100) == before
         assert (await second.client.assistants.get("echo"))["name"] == changed["name"]
+
+
+async def test_nobody_gets_hold_of_a_graph_that_is_yet_to_come(database_uri: str) -> None:
+    to_come = str(system_assistant_id("approval"))
+    async with running_api(database_uri, config=TENANTS) as api:
+        bob = api.client_with({"authorization": "Bearer bob-key"})
+        config: Any = {"tags": ["bob's"]}
+        metadata = {"created_by": "system"}
+        await bob.assistants.create(
+            "echo", config=config, assistant_id=to_come, metadata=metadata, name="approval"
+        )
+        await bob.assistants.update(to_come, config=config)
+    async with running_api(database_uri) as api:
+        found: Any = await api.client.assistants.get("approval")
+        assert (found["assistant_id"], found["graph_id"]) == (to_come, "approval")
+        assert (found["config"], found["metadata"]) == ({}, {"created_by": "system"})
+        changed = await api.client.assistants.update("approval", graph_id="echo")
+    async with running_api(database_uri) as api:
+        assert (await api.client.assistants.get("approval"))["version"] == changed["version"]
 
 
 async def test_a_system_assistant_cannot_be_deleted(api: Api) -> None:

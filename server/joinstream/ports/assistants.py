@@ -59,7 +59,10 @@ class AssistantStore(Protocol):
     """Assistants and their versions. One that is not `visible` is as if it did not exist."""
 
     async def put_system(self, assistants: Sequence[NewAssistant]) -> None:
-        """Create the missing ones; bring name and description of the unchanged ones up to date."""
+        """Create the missing ones; bring name and description of the unchanged ones up to date.
+
+        What somebody made with such an id, for another graph, is deleted.
+        """
         ...
 
     async def create(self, new: NewAssistant) -> Assistant | None:

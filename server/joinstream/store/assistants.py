@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import structlog
 
 from joinstream.domain.access import Filter
 from joinstream.domain.assistants import (
@@ -21,6 +22,8 @@ from joinstream.sql import load_queries
 from joinstream.store.database import Database
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "assistants.sql")
+log = structlog.get_logger(__name__)
+
 _VERSION_FIELDS = tuple(AssistantVersion.__dataclass_fields__)
 
 
@@ -35,10 +38,14 @@ class PostgresAssistants:
         self._database = database
 
     async def put_system(self, assistants: Sequence[NewAssistant]) -> None:
+        ids = [assistant.assistant_id for assistant in assistants]
+        graph_ids = [assistant.graph_id for assistant in assistants]
+        for usurper in await self._database.fetch(_QUERIES["delete_usurpers"], ids, graph_ids):
+            log.warning("assistant deleted: it had the id of a graph's own", **dict(usurper))
         await self._database.execute(
             _QUERIES["put_system"],
-            [assistant.assistant_id for assistant in assistants],
-            [assistant.graph_id for assistant in assistants],
+            ids,
+            graph_ids,
             [assistant.name for assistant in assistants],
             [assistant.description for assistant in assistants],
             SYSTEM_METADATA,

@@ -1,3 +1,12 @@
+-- name: delete_usurpers
+-- Deletes what has the id of a graph's own assistant and was made for another graph: by somebody who
+-- knew the name of a graph before it was there.
+delete from assistants a
+using assistant_versions v, unnest($1::uuid[], $2::text[]) as given (assistant_id, graph_id)
+where a.assistant_id = given.assistant_id
+  and v.assistant_id = a.assistant_id and v.version = 1 and v.graph_id <> given.graph_id
+returning a.assistant_id;
+
 -- name: put_system
 -- Creates the assistants every graph has from the start. One that nobody has changed (version 1)
 -- takes over a new name or description.
