@@ -216,6 +216,13 @@ def test_a_missing_dotted_module_comes_with_the_remedy(files: ProjectFiles) -> N
     assert message.endswith('install it, or name its folder in "dependencies"')
 
 
+def test_a_relative_import_in_no_package_comes_with_the_remedy(files: ProjectFiles) -> None:
+    files.write("loose.py", "from .tools import search")
+    files.write("tools.py", "search = None")
+    message = files.failure_of_graph("./loose.py:graph")
+    assert "(loose.py:1); put an __init__.py beside it" in message
+
+
 def test_a_module_that_exits_at_import_is_an_import_failure(files: ProjectFiles) -> None:
     files.write("exiting_agent.py", "raise SystemExit('set OPENAI_API_KEY')")
     message = files.failure_of_graph("./exiting_agent.py:graph")

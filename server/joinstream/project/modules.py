@@ -158,6 +158,8 @@ def _short(path: Path, folder: Path) -> str:
 def _cure(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return '; install it, or name its folder in "dependencies"'
+    if isinstance(error, ImportError) and "relative import" in str(error):
+        return "; put an __init__.py beside it, or import by the whole name"
     return ""
 
 
