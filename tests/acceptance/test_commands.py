@@ -115,8 +115,20 @@ def test_doctor_names_everything_that_is_wrong_with_its_remedy_and_no_password(
 def test_doctor_says_which_migrations_are_missing(empty_database_uri: str) -> None:
     ended = run("doctor", environment={"DATABASE_URI": empty_database_uri})
     assert ended.returncode == 1
-    assert "(from 0001_runs)" in words(ended.stdout)
-    assert "Run `joinstream migrate`." in words(ended.stdout)
+    assert "not migrated: lacks 0001_runs and " in words(ended.stdout)
+    assert "Run `joinstream migrate --config langgraph.json`." in words(ended.stdout)
+
+
+def test_doctor_says_which_tables_the_projects_store_lacks(
+    database_uri: str, tmp_path: Path
+) -> None:
+    (tmp_path / "embed.py").write_text("def embed(texts): return [[1.0, 2.0] for _ in texts]\n")
+    (tmp_path / "langgraph.json").write_text(
+        '{"graphs": {"echo": "./echo.py:graph"},'
+        ' "store": {"index": {"embed": "./embed.py:embed", "dims": 2}}}'
+    )
+    ended = run("doctor", folder=tmp_path, environment={"DATABASE_URI": database_uri})
+    assert "lacks store index of 2 dimensions" in words(ended.stdout)
 
 
 def test_doctor_names_a_setting_that_cannot_be_used(tmp_path: Path) -> None:

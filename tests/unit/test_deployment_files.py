@@ -89,8 +89,8 @@ def test_the_api_listens_where_its_health_is_asked_and_its_port_is_published() -
     assert f"{options['port']}" in instructions("EXPOSE")
 
 
-@pytest.mark.parametrize("name", ["api", "worker"])
-def test_the_project_that_is_served_exists(name: str) -> None:
+@pytest.mark.parametrize("name", OURS)
+def test_the_project_that_is_served_and_migrated_for_exists(name: str) -> None:
     config = parse_command(SERVICES[name]["command"])["config"]
     assert read_config(ROOT / config).graphs
 

@@ -16,9 +16,11 @@ from rich.table import Table
 
 from joinstream import __version__
 from joinstream.backends import database_uri, redis_connections
+from joinstream.cli.migrate import item_store_of
 from joinstream.cli.storage import LOG_NAMES, logs_due
 from joinstream.encryption.configured import Ciphers, configured_ciphers
 from joinstream.errors import StartupError
+from joinstream.item_store.tables import missing_tables
 from joinstream.mounting.config import http_config
 from joinstream.mounting.custom_app import load_custom_app
 from joinstream.processes.preparation import read_settings
@@ -67,7 +69,7 @@ async def _findings(config: Path) -> AsyncIterator[Finding]:
     yield Finding("settings", "fine")
     project, ciphers = _project(config, settings)
     yield project
-    async for finding in _postgres(settings, ciphers):
+    async for finding in _postgres(config, settings, ciphers):
         yield finding
     yield await _redis(settings)
 
@@ -90,7 +92,9 @@ def _project(config: Path, settings: Settings) -> tuple[Finding, Ciphers | None]
     return Finding("project", f"{config}: {', '.join(project.graph_ids)}"), ciphers
 
 
-async def _postgres(settings: Settings, ciphers: Ciphers | None) -> AsyncIterator[Finding]:
+async def _postgres(
+    config: Path, settings: Settings, ciphers: Ciphers | None
+) -> AsyncIterator[Finding]:
     if settings.database_uri is None:
         yield _embedded_postgres()
         return
@@ -108,9 +112,11 @@ async def _postgres(settings: Settings, ciphers: Ciphers | None) -> AsyncIterato
         version = str(await pool.fetchval("show server_version"))
         async with pool.acquire() as connection:
             missing = await pending(connection)
+            missing += await missing_tables(connection, item_store_of(config))
         if missing:
-            state = f"{version}, not migrated: lacks {len(missing)} migrations (from {missing[0]})"
-            yield Finding("Postgres", state, "Run `joinstream migrate`.")
+            state = f"{version}, not migrated: lacks {missing[0]}"
+            state += f" and {len(missing) - 1} more" if missing[1:] else ""
+            yield Finding("Postgres", state, f"Run `joinstream migrate --config {config}`.")
             return
         yield Finding("Postgres", f"{version}, migrated")
         if ciphers is not None:

@@ -13,7 +13,7 @@ from joinstream.store.migrate import migrate, pending
 
 def run_migrate(config: Path, *, check_only: bool) -> int:
     """Apply, or only list, what is missing; the exit code. Raises StartupError."""
-    uri, tables = database_uri(operator_settings(config)), _item_store(config)
+    uri, tables = database_uri(operator_settings(config)), item_store_of(config)
     if check_only:
         missing = asyncio.run(_pending(uri, tables))
         _print_each("pending", missing)
@@ -30,7 +30,8 @@ async def _pending(uri: str, tables: ItemStoreConfig) -> list[str]:
     return await pending(uri) + await missing_tables(uri, tables)
 
 
-def _item_store(config: Path) -> ItemStoreConfig:
+def item_store_of(config: Path) -> ItemStoreConfig:
+    """The default one where there is no project. Raises StartupError."""
     return item_store_config(read_config(config)) if config.exists() else ItemStoreConfig()
 
 

@@ -41,7 +41,8 @@ async def open_item_store(
     async with pool.acquire() as connection:
         if await missing_tables(connection, config):
             raise StartupError(
-                "The database lacks tables for items: run `joinstream migrate` first."
+                "The database lacks tables for items: run `joinstream migrate` first, with the "
+                "--config of this project."
             )
     index = _library_index(config.index, project.folder) if config.index else None
     store = (

@@ -64,6 +64,12 @@ async def _make(database_uri: str, config: ItemStoreConfig) -> None:
     try:
         async with AsyncPostgresStore.from_conn_string(database_uri, index=index) as store:
             await store.setup()
+    except psycopg.errors.InsufficientPrivilege as error:
+        reason = str(error).partition("\n")[0]
+        raise StartupError(
+            f"The tables of the store cannot be made: {reason}. For store.index a superuser has to "
+            "`create extension vector` in this database once; the rest needs none."
+        ) from error
     except psycopg.Error as error:
         reason = str(error).partition("\n")[0]
         raise StartupError(f"The tables of the store cannot be made: {reason}.") from error
