@@ -1,5 +1,6 @@
 """uvicorn, told from outside when to stop, and telling when it answers."""
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -25,6 +26,9 @@ UNFINISHED_REQUEST_SECONDS = 10.0
 """How long a request may go on after the stop; streams are ended at once."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep idle connections, so that none is closed while it is picked up."""
+
+SLOW_LIFESPAN_SECONDS = 10.0
+"""After this an application that still starts or ends is worth a line in the log."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -81,7 +85,8 @@ class ApiServer(uvicorn.Server):
                 self._app
             )
             try:
-                self._state = await stack.enter_async_context(lifespan) or {}
+                with _told_when_slow("the application has not started yet: its lifespan goes on"):
+                    self._state = await stack.enter_async_context(lifespan) or {}
             except StartupError:
                 raise
             except Exception as error:
@@ -91,7 +96,11 @@ class ApiServer(uvicorn.Server):
                 ) from error
             yield
             try:
-                await stack.aclose()
+                with _told_when_slow(
+                    "the application has not ended yet: its lifespan goes on; "
+                    "another signal ends the process"
+                ):
+                    await stack.aclose()
             except Exception:
                 log.exception("the application did not end as it should")
 
@@ -112,3 +121,14 @@ class ApiServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are for the whole process to handle, not for its web server."""
         yield
+
+
+@contextmanager
+def _told_when_slow(event: str) -> Iterator[None]:
+    """A hang would look as if nothing went on at all."""
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(SLOW_LIFESPAN_SECONDS, log.warning, event)
+    try:
+        yield
+    finally:
+        timer.cancel()
