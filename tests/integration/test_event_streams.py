@@ -116,6 +116,7 @@ async def test_an_end_that_nobody_announced_is_told_from_the_row(api: Api) -> No
     thread_id = str((await api.client.threads.create())["thread_id"])
     run = await api.client.runs.create(thread_id, "echo", input={"text": "hi"})
     async with watching(api.http, thread_id, "lifecycle") as events:
+        await events.heartbeat()  # the run has been seen as one that has not ended
         await api.backends.database.execute(
             "update runs set status = 'error', started_at = now(), ended_at = now(),"
             """ error = '{"error": "ValueError", "message": "no"}' where run_id = $1""",
