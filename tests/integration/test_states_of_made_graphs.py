@@ -24,6 +24,7 @@ MADE = """
 
     def make_graph(config: RunnableConfig):
         language = config["configurable"]["language"]
+        assert config["configurable"]["assistant_id"]
 
         def greet(state: State) -> State:
             return {"said": [f"hello in {language}"]}

@@ -209,7 +209,11 @@ class ThreadStates:
         if thread.graph_id not in self._project.made_anew:
             return {}
         newest = await self._runs.search(thread.thread_id, status=None, limit=1, offset=0)
-        return settings_of(newest[0].kwargs["config"]["configurable"]) if newest else {}
+        if not newest:
+            return {}
+        (run,) = newest
+        ids = {"graph_id": run.graph_id, "assistant_id": str(run.assistant_id)}
+        return settings_of(run.kwargs["config"]["configurable"]) | ids
 
     def _opened(
         self,

@@ -11,12 +11,12 @@ from math import inf
 from typing import Any, TypeVar
 
 import structlog
+from langchain_core.runnables import RunnableConfig
 
 from joinstream.domain.events import FrameKind
 from joinstream.domain.identity import user_of
 from joinstream.domain.kwargs import RunKwargs
 from joinstream.domain.run_record import Run
-from joinstream.domain.run_request import settings_of
 from joinstream.domain.thread_state import NO_STATE, ThreadState, thread_state
 from joinstream.encoding import dumps
 from joinstream.encryption.context import CONTEXT_KEY, encrypting_for
@@ -181,13 +181,7 @@ class _Execution:
     async def _stream_graph(self) -> None:
         run, kwargs, parts = self._run, self._kwargs, self._parts
         resuming = run.attempt > 1 and await self._has_checkpoint()
-        config = run_config(
-            run,
-            kwargs,
-            name=parts.project.assistant_name(run.graph_id),
-            default_recursion_limit=parts.limits.default_recursion_limit,
-            resuming=resuming,
-        )
+        config = self._config(resuming=resuming)
         config["callbacks"] = graph_callbacks()
         saver = None
         if not run.temporary:
@@ -211,6 +205,15 @@ class _Execution:
             if saver is not None:
                 self._state = thread_state(await graph.aget_state(_thread_config(run)))
 
+    def _config(self, *, resuming: bool) -> RunnableConfig:
+        return run_config(
+            self._run,
+            self._kwargs,
+            name=self._parts.project.assistant_name(self._run.graph_id),
+            default_recursion_limit=self._parts.limits.default_recursion_limit,
+            resuming=resuming,
+        )
+
     async def _has_checkpoint(self) -> bool:
         run, checkpoints = self._run, self._parts.checkpoints
         return not run.temporary and await self._insist(
@@ -227,7 +230,7 @@ class _Execution:
         try:
             async with self._parts.project.open_graph(
                 self._run.graph_id,
-                config=_making_config(self._run),
+                config=self._config(resuming=True),
                 access_context="threads.read",
                 user=user_of(self._kwargs["config"]["configurable"]),
                 checkpointer=self._parts.checkpoints.saver(),
@@ -330,9 +333,3 @@ def _announce(run: Run, publisher: RunPublisher) -> None:
 
 def _thread_config(run: Run) -> Any:
     return {"configurable": {"thread_id": str(run.thread_id), "checkpoint_ns": ""}}
-
-
-def _making_config(run: Run) -> Any:
-    """What a factory makes the run's graph from, when only its state is to be read."""
-    settings = settings_of(run.kwargs["config"]["configurable"])
-    return {"configurable": {**settings, **_thread_config(run)["configurable"]}}
