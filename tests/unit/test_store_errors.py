@@ -18,6 +18,7 @@ from joinstream.store.errors import as_request_error
         (asyncpg.TooManyConnectionsError(), Unavailable),
         (asyncpg.InvalidPasswordError(), Unavailable),
         (asyncpg.ReadOnlySQLTransactionError(), Unavailable),
+        (asyncpg.DeadlockDetectedError(), Unavailable),
         (asyncpg.InterfaceError("connection is closed"), Unavailable),
         (asyncpg.InternalClientError("cannot switch to state 12"), Unavailable),
         (asyncpg.ProgramLimitExceededError("too large"), PayloadTooLarge),

@@ -13,10 +13,12 @@ _AWAY = (
     asyncpg.InternalClientError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
 )
 """Not reachable, going down, out of connections, or too slow to answer in time; letting nobody in
-any more, for its password was changed; no primary any more, after a failover; also asyncpg's own
-confusion about a connection that ended at the moment it was taken from the pool."""
+any more, for its password was changed; no primary any more, after a failover; done with a statement
+that was in another's way, as in a deadlock; also asyncpg's own confusion about a connection that
+ended at the moment it was taken from the pool."""
 
 
 def as_request_error(error: Exception) -> RequestError | None:
