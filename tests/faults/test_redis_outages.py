@@ -3,14 +3,15 @@
 import asyncio
 import time
 from contextlib import aclosing
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from joinstream.domain.events import EventId
-from joinstream.ports import DIRTY, Signal
+from joinstream.ports import DIRTY, LogPage, Signal
 from joinstream.streams import reader as reader_module
-from joinstream.streams.join import Gap
+from joinstream.streams.join import Ended, Gap, follow
+from joinstream.streams.memory import MemoryStreams
 from joinstream.streams.publisher import RunPublisher
 from joinstream.streams.redis import RedisConnections, pubsub
 from joinstream.streams.redis.connection import COMMAND_TIMEOUT_SECONDS, answer
@@ -180,3 +181,34 @@ async def test_an_answer_that_came_while_a_graph_blocked_the_loop_is_no_silence(
     time.sleep(COMMAND_TIMEOUT_SECONDS)  # noqa: ASYNC251 - blocking the loop is the fault
     assert await asking == (b"list", b"it")
     await connections.aclose()
+
+
+class SilentLog(MemoryStreams):
+    """A Redis that takes connections and answers nothing: each look takes all of its time."""
+
+    async def read(self, stream: UUID, after: EventId | None, limit: int = 500) -> LogPage:
+        await asyncio.sleep(0.02)
+        raise ConnectionError("silent")
+
+
+async def test_a_reader_looks_at_the_row_though_each_look_at_the_log_takes_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader_module, "_LOG_RETRY_SECONDS", 0.01)
+    log, stream, run_id = SilentLog(), uuid4(), uuid4()
+    row = Row(ended=True)
+    async with log.subscribe(stream) as subscription:
+        items = [
+            item
+            async for item in follow(
+                log,
+                subscription,
+                stream=stream,
+                run_id=run_id,
+                cursor=EventId(1, 0),
+                has_ended=row.has_ended,
+                has_begun=row.has_begun,
+                log_patience=0.1,
+            )
+        ]
+    assert items == [Gap(EventId(1, 0), None), Ended()]

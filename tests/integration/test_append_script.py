@@ -177,3 +177,21 @@ async def test_two_prefixes_share_a_redis_without_seeing_each_other(
         assert isinstance(batch, FrameBatch)
         assert [f.id.k for f in batch.frames] == [2]
         assert await yours.log.top(stream) == EventId(1, 1)
+
+
+async def test_reading_a_page_of_large_frames_fetches_hardly_more_than_the_page(
+    redis_server: RedisServer, connections: RedisConnections
+) -> None:
+    stream, run = uuid4(), uuid4()
+    log = RedisEventLog(connections)
+    for k in range(10):
+        await log.append(stream, [frame(1, k, run, size=MIB)], KEPT)
+    with redis_server.client() as client, client.monitor() as monitor:
+        page = await log.read(stream, None)
+        await redis_server.call("ECHO", "read")
+        fetched = 0
+        while not (command := monitor.next_command()["command"]).startswith("ECHO"):
+            if command.startswith("XRANGE") and str(stream) in command:
+                fetched += int(command.split()[-1])
+    assert (len(page.frames), page.more) == (1, True)
+    assert fetched == 2

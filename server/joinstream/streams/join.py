@@ -105,7 +105,7 @@ async def follow(
                 yield _HEARTBEAT
             elif now >= reader.read_at:
                 metrics.STREAM_CATCH_UPS.inc()
-                for item in await reader.read_log(now):
+                for item in await reader.read_log(clock):
                     yield item
             elif now >= reader.check_at:
                 await reader.check_row(now)

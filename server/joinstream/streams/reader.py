@@ -153,16 +153,16 @@ class Reader:
             log.warning("cannot tell whether %s has ended: %r", whose, error)
             return False
 
-    async def read_log(self, now: float) -> list[ReaderItem]:
+    async def read_log(self, clock: Callable[[], float]) -> list[ReaderItem]:
         """Take one step towards the log's top: find the position, or read a page."""
         try:
             if not self._located:
                 return list(await self._locate())
             if self._concluding:
-                return await self._conclude(now)
+                return await self._conclude(clock())
             return await self._read_page()
         except ConnectionError as error:
-            return self._without_log(error, now)
+            return self._without_log(error, clock())  # the attempt may have taken its time
 
     async def _locate(self) -> list[Gap]:
         gaps: list[Gap] = []

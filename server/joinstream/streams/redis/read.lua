@@ -7,11 +7,11 @@
 
 local log, from = KEYS[1], ARGV[1]
 local most_entries, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
-local STEP = 32
+local MOST_AT_ONCE = 32
 
-local page, bytes = { 0 }, 0
+local page, bytes, step = { 0 }, 0, 1
 while true do
-  local entries = redis.call('XRANGE', log, from, '+', 'COUNT', STEP)
+  local entries = redis.call('XRANGE', log, from, '+', 'COUNT', step)
   for _, entry in ipairs(entries) do
     if #page > most_entries or bytes >= most_bytes then
       page[1] = 1
@@ -21,8 +21,11 @@ while true do
     page[#page + 1] = frame
     bytes = bytes + #frame
   end
-  if #entries < STEP then
+  if #entries < step then
     return page
   end
   from = '(' .. entries[#entries][1]
+  -- Whatever is fetched is copied, and all of Redis waits: no more than will probably fit.
+  local room = math.floor((most_bytes - bytes) * (#page - 1) / bytes)
+  step = math.max(1, math.min(MOST_AT_ONCE, step * 2, room))
 end
