@@ -9,8 +9,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from joinstream.errors import StartupError
+from joinstream.errors import StartupError, Unavailable
+from joinstream.store.database import transaction
 from joinstream.store.migrate import migrate, migrations_folder, pending, read_migrations
+from joinstream.store.pool import create_pool
 from tests.support.waiting import eventually
 
 ALL = [migration.name for migration in read_migrations(migrations_folder())]
@@ -216,6 +218,26 @@ async def test_an_unreachable_database_is_one_line_without_the_password() -> Non
         await migrate("postgresql://joe:hunter2@127.0.0.1:1/app")
     assert "hunter2" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_postgres_without_a_free_connection_is_told_as_such(database_uri: str) -> None:
+    role = f"guest_{uuid4().hex}"
+    owner = await asyncpg.connect(database_uri)
+    try:
+        await owner.execute(f"create role {role} login connection limit 0")
+        with pytest.raises(StartupError, match=r"no connection left.*max_connections"):
+            await pending(database_uri.replace("postgres@", f"{role}@", 1))
+    finally:
+        await owner.execute(f"drop role {role}")
+        await owner.close()
+
+
+async def test_a_transaction_that_finds_no_connection_is_for_later(database_uri: str) -> None:
+    pool = await create_pool(database_uri)
+    await pool.close()
+    with pytest.raises(Unavailable):
+        async with transaction(pool):
+            pass
 
 
 async def test_a_user_who_may_not_migrate_is_told_so_in_one_line(empty_database_uri: str) -> None:

@@ -17,7 +17,7 @@ from joinstream.domain.run_record import NewRun
 from joinstream.ports.crons import CronFilter, NewCron
 from joinstream.ports.runs import Created
 from joinstream.sql import load_queries
-from joinstream.store.database import Database
+from joinstream.store.database import Database, transaction
 from joinstream.store.key_order import in_key_order, with_key_order
 from joinstream.store.runs import PostgresRuns
 
@@ -142,7 +142,7 @@ class PostgresCrons:
     async def locked(
         self, cron_id: CronId, visible: Filter
     ) -> AsyncIterator[PostgresLockedCron | None]:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with transaction(self._pool) as connection:
             database = Database(connection)
             row = await database.fetchrow(_QUERIES["lock"], cron_id, visible)
             yield PostgresLockedCron(_cron(row), database) if row else None
@@ -183,7 +183,7 @@ class PostgresCrons:
 
     @asynccontextmanager
     async def next_due(self) -> AsyncIterator[PostgresDueCron | None]:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with transaction(self._pool) as connection:
             database = Database(connection)
             row = await database.fetchrow(_QUERIES["lock_due"])
             yield self._due(row, connection) if row else None

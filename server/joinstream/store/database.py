@@ -1,5 +1,7 @@
 """asyncpg with joinstream's errors: callers see RequestErrors, never the driver's own."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -43,3 +45,15 @@ class Database:
         except Exception as error:
             raise (as_request_error(error) or error) from error
         return int(status.rpartition(" ")[2])
+
+
+@asynccontextmanager
+async def transaction(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    """A connection in a transaction. Raises as `Database` does, also when none is to be had."""
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection
+    except Exception as error:
+        if (known := as_request_error(error)) is None:
+            raise
+        raise known from error

@@ -18,7 +18,7 @@ from joinstream.domain.ids import RunId, ThreadId
 from joinstream.domain.runs import ACTIVE, ThreadStatus
 from joinstream.domain.threads import THREAD_FIELDS, Thread, TtlStrategy
 from joinstream.sql import load_queries
-from joinstream.store.database import Database
+from joinstream.store.database import Database, transaction
 
 _QUERIES = load_queries(Path(__file__).parent / "queries" / "threads.sql")
 
@@ -109,5 +109,5 @@ class LockedThreads:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[tuple[asyncpg.Connection, Database]]:
-        async with self._turns, self._pool.acquire() as connection, connection.transaction():
+        async with self._turns, transaction(self._pool) as connection:
             yield connection, Database(connection)

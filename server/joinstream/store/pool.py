@@ -52,6 +52,11 @@ async def create_pool(
             statement_cache_size=statement_cache_size(prepared_statements),
             server_settings={"application_name": application_name},
         )
+    except asyncpg.TooManyConnectionsError as error:
+        raise StartupError(
+            f"Postgres has no connection left ({_without_password(error)}): raise its "
+            "max_connections, or lower LANGGRAPH_POSTGRES_POOL_MAX_SIZE of the processes it serves."
+        ) from error
     except (
         OSError,
         asyncpg.PostgresError,
