@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from joinstream.errors import StartupError
 from joinstream.processes import child as child_module
@@ -17,8 +18,12 @@ from joinstream.processes.child import Child, start_child
 from joinstream.processes.dev_options import DevOptions
 from joinstream.processes.listening import listen, url_of
 from joinstream.processes.loops import on_another_thread, run_loop
+from joinstream.processes.preparation import settings_of
+from joinstream.processes.ready_line import say_ready
 from joinstream.processes.stop_signals import StopSignals
 from joinstream.processes.supervise import keep_alive
+from joinstream.project import load_project
+from tests.support.api import TENANTS, TEST_GRAPHS
 from tests.support.waiting import eventually
 
 PROGRAMS = "tests.support.child_programs"
@@ -216,6 +221,24 @@ def test_port_0_takes_a_free_port_and_the_real_one_is_known() -> None:
 def test_an_address_for_all_interfaces_is_shown_as_one_that_can_be_opened() -> None:
     with listen("0.0.0.0", 0) as listener:
         assert url_of(listener) == f"http://localhost:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("host", "config", "keys", "warned"),
+    [
+        ("127.0.0.1", TEST_GRAPHS, None, False),
+        ("0.0.0.0", TEST_GRAPHS, None, True),
+        ("0.0.0.0", TEST_GRAPHS, "ann:secret", False),
+        ("0.0.0.0", TENANTS, None, False),
+    ],
+)
+def test_a_server_that_others_reach_and_that_asks_nobody_who_they_are_says_so(
+    host: str, config: Path, keys: str | None, warned: bool
+) -> None:
+    settings = settings_of(config, api_keys=keys)
+    with listen(host, 0) as listener, capture_logs() as logs:
+        say_ready(listener, settings, load_project(config), "1 worker")
+    assert any("JOINSTREAM_API_KEYS" in each["event"] for each in logs) == warned
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
