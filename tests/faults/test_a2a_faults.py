@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from a2a.client import Client
@@ -40,7 +41,7 @@ async def test_a_task_goes_on_when_its_worker_died_and_every_stream_has_all_of_i
             for held, task in zip((alike, otherwise), tasks, strict=True)
         ]
         for task in tasks:
-            await eventually(lambda task=task: has_words(task))  # type: ignore[misc]
+            await eventually(partial(has_words, task))
             assert task.text == "once "
         await asyncio.gather(*(worker.kill() for worker in site.topology.workers))
         late = Built()

@@ -51,7 +51,7 @@ async def test_a_stream_that_broke_off_is_told_again_and_goes_on(
             api.app.state.open_streams.close()
             with pytest.raises(A2AClientError):
                 await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()  # type: ignore[attr-defined]  # the client's is a generator
         again = client.subscribe(words.SubscribeToTaskRequest(id=task.task_id))
         first = await anext(again)
         task.take(first)

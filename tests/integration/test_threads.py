@@ -248,18 +248,19 @@ def kind_at(position: int) -> str:
 
 @pytest.fixture
 async def many(api: Api) -> None:
-    """Threads of some kinds, each a second older than the one before."""
+    """Interrupted threads of some kinds, each a second older than the one before."""
     await api.backends.pool.execute(
         """
-        insert into threads (thread_id, metadata, updated_at)
-        select gen_random_uuid(), jsonb_build_object('position', n - 1, 'kind', kind),
-               now() - n * interval '1 s'
+        insert into threads (thread_id, status, metadata, updated_at)
+        select gen_random_uuid(), 'interrupted',
+               jsonb_build_object('position', n - 1, 'kind', kind), now() - n * interval '1 s'
         from unnest($1::text[]) with ordinality as kinds (kind, n)
         """,
         [kind_at(position) for position in range(MANY)],
     )
 
 
+@pytest.mark.parametrize("of_a_status", [{}, {"status": "interrupted"}], ids=["any", "one"])
 @pytest.mark.parametrize(
     ("kind", "offset"),
     [
@@ -280,10 +281,10 @@ async def many(api: Api) -> None:
     ],
 )
 async def test_a_page_of_many_matches_is_the_same_when_it_is_known_how_many(
-    api: Api, many: None, kind: str, offset: int
+    api: Api, many: None, kind: str, offset: int, of_a_status: dict[str, str]
 ) -> None:
     matching = [position for position in range(MANY) if kind_at(position) == kind]
-    body = {"metadata": {"kind": kind}, "offset": offset}
+    body = {"metadata": {"kind": kind}, "offset": offset, **of_a_status}
     for _ in range(3):
         page = await api.http.post("/threads/search", json=body)
         found = [thread["metadata"]["position"] for thread in page.json()]

@@ -17,6 +17,7 @@ from joinstream.ports.runs import Created, Ending
 from joinstream.store.database import Database
 from joinstream.store.pool import create_pool
 from joinstream.store.runs import CreationRules, PostgresRuns
+from tests.support.postgres import PostgresForTests
 from tests.support.queue import ALICE, BOB, expire_leases, new_run
 
 STEPS = st.one_of(
@@ -48,8 +49,8 @@ MOST_PENDING = 6
 
 
 @pytest.fixture(scope="module")
-async def pool(postgres: object) -> AsyncIterator[asyncpg.Pool]:
-    uri = await postgres.fresh_database()  # type: ignore[attr-defined]
+async def pool(postgres: PostgresForTests) -> AsyncIterator[asyncpg.Pool]:
+    uri = await postgres.fresh_database()
     pool = await create_pool(uri)
     yield pool
     await pool.close()
@@ -70,7 +71,7 @@ class Scenario:
         self.keys: dict[str, tuple[bytes, list[RunId]]] = {}
 
     async def play(self, step: tuple[object, ...]) -> None:
-        await getattr(self, step[0])(*step[1:])  # type: ignore[call-overload]
+        await getattr(self, step[0])(*step[1:])  # type: ignore[call-overload]  # its first is a method's name
         await self.check()
 
     async def create(

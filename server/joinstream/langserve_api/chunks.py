@@ -39,7 +39,7 @@ class ChunkShape:
     @property
     def run_modes(self) -> tuple[StreamMode, ...]:
         """What the run is to be asked for."""
-        return tuple("messages-tuple" if mode == "messages" else mode for mode in self.modes)  # type: ignore[misc]
+        return tuple("messages-tuple" if mode == "messages" else mode for mode in self.modes)  # type: ignore[misc]  # the renamed one is another mode
 
     def chunk(self, mode: str, data: Any, namespace: Sequence[str] = ()) -> Any:
         parts = [*([namespace] if self.subgraphs else []), *([mode] if self.listed else [])]

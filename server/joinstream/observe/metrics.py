@@ -136,5 +136,5 @@ def _counted() -> CollectorRegistry:
     if not is_shared():
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # as prometheus is
     return registry

@@ -29,4 +29,4 @@ def forget_process(pid: int) -> None:
     if is_shared():
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]  # prometheus left it unannotated
